@@ -1,0 +1,233 @@
+"""One direction of an access link: rate, one-way delay, drop-tail queue, random loss, up and down.
+
+    send --> [ queue | transmission at `rate` ] --> loss --> delay --> arrivals
+
+Theory of operation. A packet's departure is known the moment it is sent: it starts when the packet
+before it has left, and takes as long as the rate says. So a link keeps no process and no ticks, only
+two lines of times, and costs one event a packet: its arrival. A rate that changes by a scripted
+event computes the times of what is queued anew; a trace is integrated as it goes.
+
+The queue counts waiting packets; the one in transmission has left it. Packets never overtake each
+other. A packet lost at random has used its share of the link (it is lost on the air, not before).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from mpsim.network.loss import Loss
+from mpsim.network.rate import ConstantRate, Rate
+from mpsim.units import BITS_PER_BYTE
+
+
+class Link:
+    """One direction of a link; sans-IO: the caller brings the time (s) and takes the arrivals.
+
+    Parameters
+        rate: how fast the queue empties
+        delay: propagation, one way, seconds
+        queue_packets: most packets that wait, or None
+        queue_bytes: most bytes that wait, or None
+        loss: a loss process, or None
+        name, direction: for the records ("inbound" | "outbound")
+    """
+
+    __slots__ = (
+        "_arrivals",
+        "_busy_until",
+        "_capacity",
+        "_departures",
+        "_last_arrival",
+        "_limit_bytes",
+        "_limit_packets",
+        "_loss",
+        "_rate",
+        "_seconds_per_byte",
+        "_waiting_bytes",
+        "delay",
+        "delivered_bytes",
+        "delivered_packets",
+        "direction",
+        "drops",
+        "name",
+        "offered_packets",
+        "queue_delays",
+        "up",
+    )
+
+    def __init__(
+        self,
+        rate: Rate,
+        *,
+        delay: float = 0.0,
+        queue_packets: int | None = None,
+        queue_bytes: int | None = None,
+        loss: Loss | None = None,
+        name: str = "",
+        direction: str = "",
+    ) -> None:
+        self.name, self.direction = name, direction
+        self.delay = delay
+        self.up = True
+        self._limit_packets = queue_packets
+        self._limit_bytes = queue_bytes
+        self._loss = loss
+        self._departures: deque[tuple[float, int]] = deque()  # (departure, size) of what has not left
+        self._arrivals: deque[tuple[float, Any, int]] = deque()  # (arrival, packet or None if lost, size)
+        self._waiting_bytes = 0
+        self._busy_until = 0.0
+        self._last_arrival = 0.0
+        self.offered_packets = 0
+        self.delivered_packets = 0
+        self.delivered_bytes = 0
+        self.drops = {"queue": 0, "loss": 0, "down": 0}
+        self.queue_delays: list[float] = []
+        self._capacity: list[tuple[float, Rate | None]] = []  # (since when, rate or None while down)
+        self._take_rate(rate, 0.0)
+
+    def _take_rate(self, rate: Rate, now: float) -> None:
+        self._rate = rate
+        # The constant rate is the common one: its arithmetic is done in place, without a call.
+        self._seconds_per_byte = rate.seconds_per_byte if isinstance(rate, ConstantRate) else None
+        self._capacity.append((now, rate if self.up else None))
+
+    def send(self, packet: Any, size: int, now: float) -> bool:
+        """Take a packet of `size` IP bytes; return whether it was accepted (False: counted in `drops`)."""
+        self.offered_packets += 1
+        if not self.up:
+            self.drops["down"] += 1
+            return False
+        departures = self._departures
+        while departures and departures[0][0] <= now:
+            self._waiting_bytes -= departures.popleft()[1]
+        if departures:
+            limit = self._limit_packets
+            if limit is not None and len(departures) > limit:
+                self.drops["queue"] += 1
+                return False
+            if (
+                self._limit_bytes is not None
+                and self._waiting_bytes - departures[0][1] + size > self._limit_bytes
+            ):
+                self.drops["queue"] += 1
+                return False
+            start = self._busy_until
+            self.queue_delays.append(start - now)
+        else:
+            start = now
+            self.queue_delays.append(0.0)
+        spb = self._seconds_per_byte
+        departure = start + size * spb if spb is not None else self._rate.departure(start, size)
+        self._busy_until = departure
+        departures.append((departure, size))
+        self._waiting_bytes += size
+        arrival = departure + self.delay
+        if arrival < self._last_arrival:
+            arrival = self._last_arrival  # the delay was lowered: no overtaking
+        self._last_arrival = arrival
+        if self._loss is not None and self._loss.loses():
+            packet = None
+        self._arrivals.append((arrival, packet, size))
+        return True
+
+    def next_timeout(self) -> float | None:
+        """Return when the next packet arrives at the far end (s), or None."""
+        return self._arrivals[0][0] if self._arrivals else None
+
+    def arrivals(self, now: float) -> list[Any]:
+        """Take the packets that have arrived at the far end by `now`, in order."""
+        line = self._arrivals
+        arrived = []
+        while line and line[0][0] <= now:
+            _, packet, size = line.popleft()
+            if packet is None:
+                self.drops["loss"] += 1
+                continue
+            self.delivered_packets += 1
+            self.delivered_bytes += size
+            arrived.append(packet)
+        return arrived
+
+    def queue_bytes(self, now: float) -> int:
+        """Return the bytes that wait or are in transmission."""
+        return sum(size for departure, size in self._departures if departure > now)
+
+    def in_flight_packets(self) -> int:
+        """Return the packets accepted but neither arrived nor lost yet."""
+        return len(self._arrivals)
+
+    def capacity_bits(self, begin: float, end: float) -> float:
+        """Return what the link could have carried between two times (s), as bits of IP packets.
+
+        Scripted changes up to now are counted; while the link is down it can carry nothing.
+        """
+        bits = 0.0
+        for number, (since, rate) in enumerate(self._capacity):
+            until = self._capacity[number + 1][0] if number + 1 < len(self._capacity) else end
+            low, high = max(begin, since), min(end, until)
+            if rate is not None and high > low:
+                bits += rate.capacity_bits(low, high)
+        return bits
+
+    def set_delay(self, delay: float) -> None:
+        """Change the propagation delay (s) for what departs from now on."""
+        self.delay = delay
+
+    def set_loss(self, loss: Loss | None) -> None:
+        """Change the loss process."""
+        self._loss = loss
+
+    def set_rate(self, rate: Rate, now: float) -> None:
+        """Change the rate; what is queued departs by the new one."""
+        self._prune(now)
+        old = self._seconds_per_byte
+        self._take_rate(rate, now)
+        pending = list(self._departures)
+        if not pending:
+            return
+        self._departures.clear()
+        queued = [self._arrivals.pop() for _ in pending][::-1]
+        self._last_arrival = self._arrivals[-1][0] if self._arrivals else now
+        clock = now
+        for number, ((departure, size), (_, packet, _)) in enumerate(zip(pending, queued, strict=True)):
+            remaining: float = size
+            if number == 0 and old is not None:
+                remaining = min(size, (departure - now) / old)  # its first part has left already
+            spb = self._seconds_per_byte
+            clock = clock + remaining * spb if spb is not None else rate.departure(clock, round(remaining))
+            self._departures.append((clock, size))
+            self._last_arrival = max(self._last_arrival, clock + self.delay)
+            self._arrivals.append((self._last_arrival, packet, size))
+        self._busy_until = clock
+
+    def set_up(self, up: bool, now: float) -> None:
+        """Cut the link (what is queued and in flight is lost) or bring it back."""
+        if up == self.up:
+            return
+        self.up = up
+        self._capacity.append((now, self._rate if up else None))
+        if not up:
+            self.drops["loss"] += sum(packet is None for _, packet, _ in self._arrivals)
+            self.drops["down"] += sum(packet is not None for _, packet, _ in self._arrivals)
+            self._arrivals.clear()
+            self._departures.clear()
+            self._waiting_bytes = 0
+        self._busy_until = now
+
+    def _prune(self, now: float) -> None:
+        while self._departures and self._departures[0][0] <= now:
+            self._waiting_bytes -= self._departures.popleft()[1]
+
+    @property
+    def mean_rate(self) -> float:
+        """Bits per second in the mean, for a queue given in bandwidth-delay products."""
+        return self._rate.capacity_bits(0.0, 60.0) / 60.0
+
+    def __repr__(self) -> str:
+        return f"<Link {self.name} {self.direction} {self._rate!r} delay={self.delay} s up={self.up}>"
+
+
+def bandwidth_delay_product(rate_bps: float, round_trip: float) -> int:
+    """Return the bytes that fill a path: rate (bit/s) times round-trip time (s)."""
+    return max(1, round(rate_bps * round_trip / BITS_PER_BYTE))

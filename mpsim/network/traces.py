@@ -1,0 +1,41 @@
+"""Trace files: mahimahi's format, one delivery opportunity of 1500 bytes a line, in milliseconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MILLISECONDS = 1e-3
+# A day of 1 Gbit/s; more is a mistake, and would not fit into memory.
+LARGEST_TRACE_BYTES = 512 * 1024 * 1024
+
+
+def read_mahimahi(path: Path) -> list[float]:
+    """Read a mahimahi trace and return its delivery opportunities in seconds.
+
+    Raises ValueError naming the line and what is wrong with it, OSError if it cannot be read.
+    """
+    if path.stat().st_size > LARGEST_TRACE_BYTES:
+        raise ValueError(f"at most {LARGEST_TRACE_BYTES // 1024**2} MiB")
+    times: list[float] = []
+    last = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            text = line.strip()
+            if not text:
+                continue
+            # bytes.isdigit() knows ASCII digits only; int() alone would let "1_000" pass.
+            if not text.isdigit():
+                if text[:1] == b"-" and text[1:].isdigit():
+                    raise ValueError(f"line {number}: times from 0 ms on; given {text.decode()}")
+                shown = text[:20].decode(errors="backslashreplace")
+                raise ValueError(f"line {number}: a whole number of milliseconds; given {shown!r}")
+            value = int(text)
+            if value < last:
+                raise ValueError(f"line {number}: times that never decrease; given {value} after {last}")
+            last = value
+            times.append(value * MILLISECONDS)
+    if not times:
+        raise ValueError("at least one line; given an empty file")
+    if last == 0:
+        raise ValueError("a last line above 0 ms, which is the trace's period")
+    return times
