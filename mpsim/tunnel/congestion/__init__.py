@@ -1,0 +1,17 @@
+"""Congestion control, one algorithm a file: used by each tunnel path and by the simulated inner TCP."""
+
+from mpsim.registry import Registry
+from mpsim.tunnel.congestion.base import AckSample, CongestionController
+
+controllers: Registry[CongestionController] = Registry(
+    kind="congestion control",
+    base=CongestionController,
+    group="mpsim.congestion",
+    table={
+        "none": "mpsim.tunnel.congestion.none:Unlimited",
+        "newreno": "mpsim.tunnel.congestion.newreno:NewReno",
+        "cubic": "mpsim.tunnel.congestion.cubic:Cubic",
+    },
+)
+
+__all__ = ["AckSample", "CongestionController", "controllers"]

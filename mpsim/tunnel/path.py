@@ -1,0 +1,388 @@
+"""The sending half of a path: window, round-trip time, delivery rate, flight, losses, liveness.
+
+States: down -> (an answered probe) -> up -> (silence, or no carrier) -> down. A path that waits for
+an answer and hears nothing sends probes, and after `DEAD_AFTER` is down; while down it is probed every
+`PROBE_DOWN`. On the way up its congestion control starts anew: what it knew is about another time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from mpsim.tunnel.congestion.base import AckSample, CongestionController
+from mpsim.tunnel.loss_detection import GRANULARITY, NEVER, LossDetection, Sent
+from mpsim.tunnel.packet import Packet
+from mpsim.tunnel.receiver import FEEDBACK_DELAY
+from mpsim.tunnel.wire import OVERHEAD, Data, Feedback, elapsed, expand
+from mpsim.units import BITS_PER_BYTE
+
+# Without proof of life while data is on its way (s); see docs/design.md for where it comes from.
+DEAD_AFTER = 0.4
+PROBE_DOWN = 0.2
+PROBE_AGAIN = 0.1
+PROBE_DOWN_LATER = 1.0
+FIRST_MINUTE = 60.0
+# Proof of life and a fresh round-trip time: while data flows, and when it does not (s).
+PROBE_ACTIVE = 0.5
+PROBE_IDLE = 5.0
+# RFC 9002, section 5.3
+RTT_GAIN = 1 / 8
+RTTVAR_GAIN = 1 / 4
+INITIAL_RTT = 0.333  # section 6.2.2
+# How fast `loss_ratio` follows: of the last 64 feedbacks.
+LOSS_GAIN = 1 / 64
+# Pacing may catch up this much after the caller came late (s).
+PACING_SLACK = 0.001
+
+
+class Path:
+    """One path, as its sender and the scheduler see it (satisfies PathView).
+
+    Parameters
+        index, name: its number on the wire and the link's name
+        metric: paths of a higher metric are used when no lower one is up
+        congestion, detection: parts of its own
+        mss: IP bytes of a full datagram on the wire
+    """
+
+    def __init__(
+        self,
+        index: int,
+        *,
+        congestion: CongestionController,
+        detection: LossDetection,
+        mss: int,
+        name: str = "",
+        metric: int = 0,
+    ) -> None:
+        self.index, self.name, self.metric = index, name, metric
+        self.congestion = congestion
+        self.detection = detection
+        self.mss = mss
+        self.up = False
+        self.carrier = True
+        self.srtt = self.rttvar = self.latest_rtt = 0.0
+        self.min_rtt = NEVER
+        self.delivery_rate = 0.0
+        self.loss_ratio = 0.0
+        self.bytes_in_flight = 0
+        self.queue: deque[tuple[Packet, int, int, int]] = deque()  # (packet, class, sequence, flags)
+        self.queued_bytes = 0
+        self.next_sequence = 0
+        self.next_control = 0  # numbering of feedback, skip and probe
+        self._flight: deque[Sent] = deque()
+        self._missing: list[Sent] = []  # passed over by feedback, not lost yet
+        self.lost_at = NEVER  # when one of `_missing` is lost by time
+        self._largest_acked = -1
+        self._delivered = 0
+        self._delivered_time = 0.0
+        self._first_sent = 0.0
+        self._app_limited = 0  # until this many bytes are delivered; 0: not
+        self._next_send = 0.0  # pacing
+        self.waiting_since = NEVER  # unanswered since (s)
+        self.grace = DEAD_AFTER  # how long that may last (s)
+        self.next_probe = 0.0
+        self.last_probe = -NEVER
+        self.down_since = 0.0
+        self.last_sent = -NEVER
+        self._sample = AckSample()
+        self._marks = 0
+        # Counters for the result.
+        self.sent_datagrams = self.sent_bytes = self.lost_datagrams = 0
+        self.control_datagrams = self.control_bytes = 0
+        self.acked_datagrams = 0
+        self.downs = 0
+        congestion.start(mss, 0.0)
+
+    @property
+    def cwnd(self) -> float:
+        """Window in bytes."""
+        return self.congestion.cwnd
+
+    @property
+    def ssthresh(self) -> float:
+        """Slow-start threshold in bytes."""
+        return self.congestion.ssthresh
+
+    def can_send(self, size: int, now: float) -> bool:
+        """Return whether an inner packet of `size` bytes would leave at once."""
+        if not self.up or self.queue:
+            return False
+        if self.bytes_in_flight and self.bytes_in_flight + size + OVERHEAD > self.congestion.cwnd:
+            return False
+        return self.congestion.pacing_rate is None or self._next_send <= now
+
+    def window_open(self, size: int, now: float) -> bool:
+        """Return whether the head of this path's own queue, `size` bytes, may leave."""
+        if not self.up:
+            return False
+        if self.bytes_in_flight and self.bytes_in_flight + size + OVERHEAD > self.congestion.cwnd:
+            return False
+        return self.congestion.pacing_rate is None or self._next_send <= now
+
+    def pacing_timeout(self) -> float:
+        """Return when pacing lets the next packet go (s)."""
+        return NEVER if self.congestion.pacing_rate is None else self._next_send
+
+    def pacing_alarm(self, now: float) -> float:
+        """Return when pacing, if it holds packets back, lets the next one go (s)."""
+        later = self.pacing_timeout()
+        return later if now < later else NEVER
+
+    def transmit(
+        self, packet: Packet, cls: int, sequence: int, flags: int, epoch: int, now: float, now_us: int
+    ) -> Data:
+        """Number an inner packet for this path, and take note of its leaving now."""
+        number = self.next_sequence
+        self.next_sequence = number + 1
+        datagram = Data(epoch, self.index, number, now_us, cls, sequence, packet, flags)
+        size = datagram.size
+        flight = self._flight
+        if not self.bytes_in_flight:
+            self._first_sent = self._delivered_time = now
+        if self.waiting_since == NEVER:
+            self.wait_for_answer(now)
+        flight.append(
+            Sent(
+                number,
+                now,
+                size,
+                cls,
+                sequence,
+                self._delivered,
+                self._delivered_time,
+                self._first_sent,
+                self._app_limited > 0,
+            )
+        )
+        self.bytes_in_flight += size
+        self.sent_datagrams += 1
+        self.sent_bytes += size
+        self.last_sent = now
+        congestion = self.congestion
+        congestion.on_sent(now, size, self.bytes_in_flight)
+        if congestion.pacing_rate is not None:
+            begin = max(self._next_send, now - PACING_SLACK)
+            self._next_send = begin + size * BITS_PER_BYTE / congestion.pacing_rate
+        return datagram
+
+    def wait_for_answer(self, now: float) -> None:
+        """Begin to count silence: the answer may take a round trip on top of what is normal."""
+        if self.waiting_since == NEVER:
+            self.waiting_since = now
+            self.grace = max(DEAD_AFTER, self.probe_timeout())
+
+    def on_idle(self) -> None:
+        """Take note that there was room in the window and nothing to send (application-limited)."""
+        if self.bytes_in_flight + self.mss <= self.congestion.cwnd:
+            self._app_limited = self._delivered + self.bytes_in_flight or 1
+
+    def probe_timeout(self) -> float:
+        """Return the time after which an answer is overdue (RFC 9002, section 6.2.1), seconds."""
+        if not self.srtt:
+            return 2 * INITIAL_RTT
+        return self.srtt + max(4 * self.rttvar, GRANULARITY) + FEEDBACK_DELAY
+
+    def heard(self, now: float) -> None:
+        """Take note of proof that what is sent on this path arrives."""
+        if self._flight or self._missing:
+            self.waiting_since = now
+            self.grace = DEAD_AFTER
+        else:
+            self.waiting_since = NEVER
+
+    def update_rtt(self, rtt: float) -> None:
+        """Take a round-trip time sample in seconds (RFC 9002, section 5.3)."""
+        rtt = max(rtt, 1e-6)
+        self.latest_rtt = rtt
+        if rtt < self.min_rtt:
+            self.min_rtt = rtt
+        if not self.srtt:
+            self.srtt = rtt
+            self.rttvar = rtt / 2
+        else:
+            self.rttvar += RTTVAR_GAIN * (abs(self.srtt - rtt) - self.rttvar)
+            self.srtt += RTT_GAIN * (rtt - self.srtt)
+
+    def on_feedback(self, feedback: Feedback, now: float) -> tuple[int, Sequence[Sent]]:
+        """Read feedback about this path; return the bytes newly acknowledged and what is lost.
+
+        Raises ValueError if it acknowledges what was never sent.
+        """
+        low = feedback.ranges[0][1]
+        shift = expand(low, self._largest_acked) - low
+        largest = low + shift
+        if largest >= self.next_sequence or largest < 0:
+            raise ValueError("acknowledges what was never sent")
+        self.heard(now)
+        horizon = self.detection.horizon(largest, expand(feedback.ack, largest))
+        acked = self._take_acked(feedback.ranges, shift, horizon)
+        self._largest_acked = max(self._largest_acked, largest)
+        acked_bytes = 0
+        if acked:
+            acked_bytes = self._on_acked(acked, feedback, largest, now)
+        if feedback.marks and feedback.marks != self._marks:
+            self._marks = feedback.marks
+            self.congestion.on_congestion_mark(now, acked[-1].time if acked else now)
+        lost: Sequence[Sent] = ()
+        if self._missing:
+            lost = self._sift(now)
+        return acked_bytes, lost
+
+    def _take_acked(self, ranges: Sequence[tuple[int, int]], shift: int, horizon: int) -> list[Sent]:
+        """Take from the flight what `ranges` contain up to `horizon`, the oldest first."""
+        flight = self._flight
+        acked: list[Sent] = []
+        if not self._missing and flight and flight[0].sequence >= ranges[0][0] + shift:
+            while flight and flight[0].sequence <= horizon:
+                acked.append(flight.popleft())
+            return acked
+        candidates = self._missing
+        while flight and flight[0].sequence <= horizon:
+            candidates.append(flight.popleft())
+        if not candidates:
+            return acked
+        kept: list[Sent] = []
+        ascending = ranges[::-1]
+        position, count = 0, len(ascending)
+        for sent in candidates:
+            number = sent.sequence - shift
+            while position < count and ascending[position][1] < number:
+                position += 1
+            if position < count and ascending[position][0] <= number:
+                acked.append(sent)
+            else:
+                kept.append(sent)
+        self._missing = kept
+        return acked
+
+    def _on_acked(self, acked: list[Sent], feedback: Feedback, largest: int, now: float) -> int:
+        newest = acked[-1]
+        sample = self._sample
+        sample.rtt = None
+        if newest.sequence == largest:
+            sample.rtt = now - newest.time - elapsed(feedback.sent_us, feedback.received_us)
+            self.update_rtt(sample.rtt)
+            sample.rtt = self.latest_rtt
+        in_flight = self.bytes_in_flight
+        size = 0
+        for sent in acked:
+            size += sent.size
+        self.acked_datagrams += len(acked)
+        self.bytes_in_flight = in_flight - size
+        self._delivered += size
+        self._delivered_time = now
+        self._first_sent = newest.time
+        interval = max(newest.time - newest.first_sent, now - newest.delivered_time)
+        sample.delivery_rate = None
+        if interval >= self.min_rtt and interval > 0:
+            rate = (self._delivered - newest.delivered) * BITS_PER_BYTE / interval
+            sample.delivery_rate = rate
+            if not newest.app_limited or rate > self.delivery_rate:
+                self.delivery_rate = rate
+        if self._app_limited and self._delivered > self._app_limited:
+            self._app_limited = 0
+        congestion = self.congestion
+        cwnd = congestion.cwnd
+        sample.now = now
+        sample.acked = size
+        sample.sent_time = newest.time
+        sample.min_rtt = self.min_rtt
+        sample.srtt = self.srtt
+        sample.one_way_delay = elapsed(feedback.received_us, feedback.echo_us)
+        sample.app_limited = newest.app_limited
+        # In slow start half a window counts as using it (RFC 9002, section 7.8; Linux tcp_is_cwnd_limited).
+        sample.cwnd_limited = (
+            in_flight + 2 * self.mss >= cwnd if cwnd >= congestion.ssthresh else 2 * in_flight >= cwnd
+        )
+        sample.in_flight = in_flight
+        sample.delivered = self._delivered
+        sample.prior_delivered = newest.delivered
+        congestion.on_acked(sample)
+        self.loss_ratio -= LOSS_GAIN * self.loss_ratio
+        return size
+
+    def _sift(self, now: float) -> list[Sent]:
+        lost, self.lost_at = self.detection.sift(self._missing, self._largest_acked, self, now)
+        if lost:
+            self._on_lost(lost, now)
+        return lost
+
+    def _on_lost(self, lost: list[Sent], now: float) -> None:
+        size = sum(sent.size for sent in lost)
+        self.congestion.on_lost(now, size, lost[-1].time, self.bytes_in_flight)
+        self.bytes_in_flight -= size
+        self.lost_datagrams += len(lost)
+        self.loss_ratio += LOSS_GAIN * (1 - self.loss_ratio)
+
+    def on_probe_answered(self, sent_time: float, now: float) -> Sequence[Sent]:
+        """Count what was sent before an answered probe as passed over; return what is lost by that."""
+        self.heard(now)
+        flight = self._flight
+        while flight and flight[0].time < sent_time:
+            self._missing.append(flight.popleft())
+        return self._sift(now) if self._missing else ()
+
+    def on_time(self, now: float) -> Sequence[Sent]:
+        """Return what is lost by the clock."""
+        lost: list[Sent] = []
+        if self._missing and self.lost_at <= now:
+            lost = self._sift(now)
+        late = self.detection.overdue(self._flight, self, now) if self._flight else []
+        if late:
+            self._on_lost(late, now)
+            lost = [*lost, *late]
+        return lost
+
+    def is_dead(self, now: float) -> bool:
+        """Return whether an up path has been silent for too long."""
+        return now - self.waiting_since >= self.grace
+
+    def probe_at(self) -> float:
+        """Return when the next probe is due (s): by the calendar, or because an answer is overdue."""
+        if not self.up or self.waiting_since == NEVER:
+            return self.next_probe
+        overdue = max(self.waiting_since + self.probe_timeout(), self.last_probe + PROBE_AGAIN)
+        return min(self.next_probe, overdue)
+
+    def probe_sent(self, now: float, active: bool) -> None:
+        """Take note that a probe left; `active`: data was sent or received lately."""
+        self.last_probe = now
+        if self.up:
+            self.next_probe = now + (PROBE_ACTIVE if active else PROBE_IDLE)
+            self.wait_for_answer(now)
+        else:
+            recent = now - self.down_since < FIRST_MINUTE
+            self.next_probe = now + (PROBE_DOWN if recent else PROBE_DOWN_LATER)
+
+    def next_timeout(self) -> float:
+        """Return when something of this path is due (s)."""
+        deadline = min(self.probe_at(), self.lost_at)
+        if self.up:
+            deadline = min(deadline, self.waiting_since + self.grace)
+            if self._flight:
+                deadline = min(deadline, self.detection.deadline(self._flight[0], self))
+        return deadline
+
+    def go_down(self, now: float) -> list[Sent]:
+        """Stop using the path; return what was in flight, which nobody waits for any longer."""
+        given_up = [*self._missing, *self._flight]
+        self._missing.clear()
+        self._flight.clear()
+        self.lost_datagrams += len(given_up)
+        self.bytes_in_flight = 0
+        self.lost_at = self.waiting_since = NEVER
+        self.up = False
+        self.down_since = now
+        self.next_probe = now
+        self.downs += 1
+        return given_up
+
+    def come_up(self, now: float) -> None:
+        """Use the path again, from the beginning."""
+        self.up = True
+        self.waiting_since = NEVER
+        self.next_probe = now + PROBE_ACTIVE
+        self._next_send = now
+        self.congestion.start(self.mss, now)

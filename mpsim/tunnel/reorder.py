@@ -1,0 +1,207 @@
+"""Resequencing at the receiver, one buffer for each class of flows.
+
+A buffer takes numbered packets and hands over what may leave. It never delivers a number twice. What
+comes after its hole was given up is late: it passes on (the inner flow can still use it), or is
+dropped where the buffer was told so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from mpsim.tunnel.packet import Packet
+
+NEVER = float("inf")
+# Numbers below the newest that are remembered as missing. At 1 Gbit/s this is a fifth of a second.
+MOST_MISSING = 16_384
+
+
+class ReorderBuffer(Protocol):
+    """What an endpoint asks of its reorder buffers."""
+
+    duplicates: int
+    late: int
+    occupancy_bytes: int
+
+    def insert(self, sequence: int, packet: Packet, now: float) -> bool:
+        """Take a packet; return False if its number has been here before."""
+
+    def skip(self, ranges: Iterable[tuple[int, int]], now: float) -> None:
+        """Do not wait for these (first, length) numbers."""
+
+    def next_timeout(self) -> float:
+        """Return when `on_timeout` has something to release (s)."""
+
+    def on_timeout(self, now: float) -> None:
+        """Give up the holes whose time has come."""
+
+
+class PassOn:
+    """No resequencing: packets leave as they come, copies excepted ("none")."""
+
+    __slots__ = ("_deliver", "_expected", "_missing", "duplicates", "late", "occupancy_bytes")
+
+    def __init__(self, deliver: Callable[[int, Packet], None]) -> None:
+        self._deliver = deliver
+        self._expected = 0
+        self._missing: dict[int, None] = {}  # below `_expected` and not seen; insertion-ordered
+        self.duplicates = self.late = self.occupancy_bytes = 0
+
+    def insert(self, sequence: int, packet: Packet, now: float) -> bool:
+        if sequence == self._expected:
+            self._expected = sequence + 1
+        elif sequence > self._expected:
+            self._note_missing(sequence)
+            self._expected = sequence + 1
+        elif sequence in self._missing:
+            del self._missing[sequence]
+            self.late += 1
+        else:
+            self.duplicates += 1
+            return False
+        self._deliver(sequence, packet)
+        return True
+
+    def _note_missing(self, until: int) -> None:
+        missing = self._missing
+        missing.update(dict.fromkeys(range(max(self._expected, until - MOST_MISSING), until)))
+        while len(missing) > MOST_MISSING:
+            del missing[next(iter(missing))]
+
+    def skip(self, ranges: Iterable[tuple[int, int]], now: float) -> None:
+        """Nothing waits here."""
+
+    def next_timeout(self) -> float:
+        return NEVER
+
+    def on_timeout(self, now: float) -> None:
+        """Nothing waits here."""
+
+
+class FixedTimeout:
+    """Packets wait for the ones before them, each at most `timeout` ("timeout", static expiration).
+
+    Parameters
+        timeout: longest wait of a packet, seconds
+        late: what happens to a packet whose hole was given up, "pass" or "drop"
+        most_packets: most packets held; beyond it the first hole is given up, count
+    """
+
+    __slots__ = (
+        "_deliver",
+        "_expected",
+        "_held",
+        "_missing",
+        "_skipped",
+        "duplicates",
+        "late",
+        "late_policy",
+        "most_packets",
+        "occupancy_bytes",
+        "timeout",
+    )
+
+    def __init__(
+        self,
+        deliver: Callable[[int, Packet], None],
+        *,
+        timeout: float = 0.2,
+        late: str = "pass",
+        most_packets: int = 16_384,
+    ) -> None:
+        self._deliver = deliver
+        self.timeout = timeout
+        self.late_policy = late
+        self.most_packets = most_packets
+        self._expected = 0
+        self._held: dict[int, tuple[Packet, float]] = {}  # in the order of arrival
+        self._missing: dict[int, None] = {}  # given up, may still come late
+        self._skipped: set[int] = set()
+        self.duplicates = self.late = self.occupancy_bytes = 0
+
+    def insert(self, sequence: int, packet: Packet, now: float) -> bool:
+        expected = self._expected
+        if sequence == expected:
+            self._expected = expected + 1
+            self._deliver(sequence, packet)
+            if self._held or self._skipped:
+                self._release()
+            return True
+        if sequence < expected:
+            return self._insert_late(sequence, packet)
+        if sequence in self._held:
+            self.duplicates += 1
+            return False
+        if sequence in self._skipped:
+            self._skipped.discard(sequence)  # announced as lost, and yet it came
+        self._held[sequence] = (packet, now)
+        self.occupancy_bytes += packet.size
+        while len(self._held) > self.most_packets:
+            self._give_up_until(min(self._held))
+        return True
+
+    def _insert_late(self, sequence: int, packet: Packet) -> bool:
+        if sequence not in self._missing:
+            self.duplicates += 1
+            return False
+        del self._missing[sequence]
+        self.late += 1
+        if self.late_policy == "pass":
+            self._deliver(sequence, packet)
+        return True
+
+    def _release(self) -> None:
+        """Hand over what is next in order, passing over what was announced as lost."""
+        held, skipped = self._held, self._skipped
+        expected = self._expected
+        while True:
+            if expected in held:
+                packet, _ = held.pop(expected)
+                self.occupancy_bytes -= packet.size
+                self._deliver(expected, packet)
+            elif expected in skipped:
+                skipped.discard(expected)
+                self._missing[expected] = None
+            else:
+                break
+            expected += 1
+        self._expected = expected
+        missing = self._missing
+        while len(missing) > MOST_MISSING:
+            del missing[next(iter(missing))]
+
+    def _give_up_until(self, sequence: int) -> None:
+        """Hand over everything below `sequence` in order, holes given up, and go on from there."""
+        for held in sorted(number for number in self._held if number < sequence):
+            self._missing.update(dict.fromkeys(range(max(self._expected, held - MOST_MISSING), held)))
+            self._expected = held
+            self._release()
+        if sequence > self._expected:
+            begin = max(self._expected, sequence - MOST_MISSING)
+            self._missing.update(dict.fromkeys(range(begin, sequence)))
+            self._expected = sequence
+        self._skipped = {number for number in self._skipped if number >= self._expected}
+        self._release()
+
+    def skip(self, ranges: Iterable[tuple[int, int]], now: float) -> None:
+        most = self._expected + 2 * self.most_packets
+        for first, length in ranges:
+            for number in range(max(first, self._expected), min(first + length, most)):
+                if number not in self._held:
+                    self._skipped.add(number)
+        if self._skipped:
+            self._release()
+
+    def next_timeout(self) -> float:
+        if not self._held:
+            return NEVER
+        _, arrived = next(iter(self._held.values()))
+        return arrived + self.timeout
+
+    def on_timeout(self, now: float) -> None:
+        while self._held:
+            sequence, (_, arrived) = next(iter(self._held.items()))
+            if arrived + self.timeout > now:
+                return
+            self._give_up_until(sequence)
