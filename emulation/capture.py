@@ -11,6 +11,8 @@ A data datagram's body is an inner IP or IPv6 packet. The tag, which ends the da
 MpsimHeader.
 """
 
+# mypy: allow-subclassing-any
+# ruff: noqa: RUF012  # the way Scapy wants its fields
 from __future__ import annotations
 
 from typing import Any
@@ -77,10 +79,9 @@ class MpsimHeader(Packet):
 
     def guess_payload_class(self, payload: bytes) -> type[Packet]:
         """Tell the body by the type, and an inner packet by its IP version."""
-        if self.type != 0:
-            found: type[Packet] = super().guess_payload_class(payload)
-            return found
-        return {4: IP, 6: IPv6}.get(payload[0] >> 4, Raw) if payload else Raw
+        inner = {4: IP, 6: IPv6}.get(payload[0] >> 4, Raw) if payload else Raw
+        found: type[Packet] = super().guess_payload_class(payload) if self.type else inner
+        return found
 
 
 class MpsimRange(Packet):
