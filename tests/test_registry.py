@@ -28,7 +28,9 @@ class Circle(Shape):
 
 @pytest.fixture
 def shapes() -> Registry[Shape]:
-    return Registry("shape", Shape, group="mpsim.test_shapes", table={"circle": f"{__name__}:Circle", "dict": "builtins:dict"})
+    return Registry(
+        "shape", Shape, group="mpsim.test_shapes", table={"circle": f"{__name__}:Circle", "dict": "builtins:dict"}
+    )
 
 
 def write(folder: Path, side: int) -> None:
@@ -121,7 +123,9 @@ def test_describe(shapes: Registry[Shape]) -> None:
 
 def test_base_may_be_text_or_function() -> None:
     for base in (f"{__name__}:Shape", lambda: Shape):
-        known: Registry[Shape] = Registry("shape", base, group="mpsim.test_shapes", table={"circle": f"{__name__}:Circle"})
+        known: Registry[Shape] = Registry(
+            "shape", base, group="mpsim.test_shapes", table={"circle": f"{__name__}:Circle"}
+        )
         assert known.find("circle") is Circle
 
 

@@ -43,7 +43,9 @@ def test_queues(text: str, value: float, unit: str) -> None:
     assert str(queue) == text
 
 
-@pytest.mark.parametrize("text", ["8", "8Mbanana", "-8Mbit", "nan", "infMbit", "", "8MB", "8 M bit", "1e999Mbit", 8, True])
+@pytest.mark.parametrize(
+    "text", ["8", "8Mbanana", "-8Mbit", "nan", "infMbit", "", "8MB", "8 M bit", "1e999Mbit", 8, True]
+)
 def test_rates_refused(text: str | int) -> None:
     with pytest.raises(ValueError, match=r"Mbit.*given"):
         units.parse_rate(text)

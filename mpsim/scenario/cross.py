@@ -1,0 +1,175 @@
+"""What no key can know alone: names that must exist, keys that exclude each other, times inside the run.
+
+Works on the mapping as the file has it, wrong values and all, so that every fault is told in one go; a value that is
+wrong in itself has been told already and is passed over here.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mpsim.errors import Fault
+from mpsim.registry import unknown
+from mpsim.scenario import limits
+from mpsim.scenario.faults import shown
+from mpsim.systems import DIRECT
+from mpsim.units import format_time, parse_time
+
+Raw = Mapping[str, Any]
+_FUNCTION = re.compile(r"(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)")
+
+
+def cross_faults(raw: Raw, folder: Path) -> list[Fault]:
+    """Find every fault that concerns more than one key."""
+    return [
+        *_duplicates(raw, "link"),
+        *_duplicates(raw, "flow"),
+        *(fault for key, link in tables(raw, "link") for fault in _link(key, link)),
+        *(fault for key, flow in tables(raw, "flow") for fault in _flow(key, flow, raw, folder)),
+        *(fault for key, event in tables(raw, "event") for fault in _event(key, event, raw)),
+    ]
+
+
+def tables(raw: Raw, name: str) -> Iterator[tuple[str, Raw]]:
+    """Give each table of a list of tables with its key, passing over what is none."""
+    found = raw.get(name)
+    for index, table in enumerate(found if isinstance(found, list | tuple) else ()):
+        if isinstance(table, Mapping):
+            yield f"{name}[{index}]", table
+
+
+def _names(raw: Raw, name: str) -> list[str]:
+    return [table["name"] for _, table in tables(raw, name) if isinstance(table.get("name"), str)]
+
+
+def _duplicates(raw: Raw, kind: str) -> Iterator[Fault]:
+    first: dict[str, str] = {}
+    for key, table in tables(raw, kind):
+        name = table.get("name")
+        if not isinstance(name, str):
+            continue
+        if name in first:
+            yield Fault(f"{key}.name", f"a name of its own is needed, {first[name]} has it; given {shown(name)}")
+        first.setdefault(name, key)
+
+
+def _link(key: str, link: Raw) -> Iterator[Fault]:
+    if link.get("name") == "tunnel":
+        yield Fault(f"{key}.name", 'any name but "tunnel", which a flow\'s via takes for the tunnel; given "tunnel"')
+    trace = link.get("trace")
+    if "rate" not in link and trace is None:
+        yield Fault(f"{key}.rate", 'is missing; a rate such as "8Mbit", or a trace, is needed')
+    elif isinstance(trace, Mapping) and {"down", "up"} <= trace.keys() and "rate" in link:
+        yield Fault(f"{key}.rate", f"a rate or traces for both directions; given {shown(link['rate'])} and traces")
+    elif isinstance(trace, Mapping) and "rate" not in link and len({"down", "up"} & trace.keys()) == 1:
+        yield Fault(f"{key}.rate", "is missing; the direction without a trace needs a rate")
+
+
+def _event(key: str, event: Raw, raw: Raw) -> Iterator[Fault]:
+    known = _names(raw, "link")
+    link = event.get("link")
+    if isinstance(link, str) and link not in known:
+        yield Fault(f"{key}.link", unknown("link", link, known))
+    if not {"up", "rate", "delay", "loss", *limits.LATER_KEYS["event"]} & event.keys():
+        yield Fault(key, "up, rate, delay or loss is needed; given none of them")
+    if "how" in event and event.get("up") is not False:
+        yield Fault(f"{key}.how", f"only beside up = false; given {shown(event['how'])}")
+    duration = seconds(raw.get("duration", "30s"))
+    at = seconds(event.get("at"))
+    if at is not None and duration is not None and at > duration:
+        yield Fault(f"{key}.at", f"max {format_time(duration)}, the duration; given {shown(event['at'])}")
+
+
+def _flow(key: str, flow: Raw, raw: Raw, folder: Path) -> Iterator[Fault]:
+    yield from _flow_keys(key, flow)
+    yield from _flow_times(key, flow, raw)
+    via = flow.get("via", "tunnel")
+    known = ["tunnel", *_names(raw, "link")]
+    if isinstance(via, str) and via not in known:
+        yield Fault(f"{key}.via", unknown("link", via, known))
+    yield from _flow_payload(key, flow, raw)
+    if "file" in flow and flow.get("kind") in ("pcap", "scapy"):
+        problem = _file_problem(flow["file"], folder, function=flow["kind"] == "scapy")
+        if problem:
+            yield Fault(f"{key}.file", problem)
+
+
+def _flow_keys(key: str, flow: Raw) -> Iterator[Fault]:
+    kind = flow.get("kind")
+    if not isinstance(kind, str) or kind not in limits.FLOW_KEYS:
+        return
+    own = limits.FLOW_KEYS[kind]
+    foreign = {name for names in limits.FLOW_KEYS.values() for name in names} - set(own)
+    for name in flow:
+        if name in foreign:
+            kinds = [other for other, names in limits.FLOW_KEYS.items() if name in names]
+            yield Fault(f"{key}.{name}", f"not of a {kind} flow, only of {', '.join(kinds)}; given {shown(flow[name])}")
+    if kind == "udp" and "rate" not in flow:
+        yield Fault(f"{key}.rate", 'is missing; a udp flow needs its payload rate, such as "1Mbit"')
+    if kind in ("pcap", "scapy") and "file" not in flow:
+        wanted = '"file.py:function"' if kind == "scapy" else "a capture"
+        yield Fault(f"{key}.file", f"is missing; a {kind} flow needs {wanted}")
+
+
+def _flow_times(key: str, flow: Raw, raw: Raw) -> Iterator[Fault]:
+    warmup, duration = seconds(raw.get("warmup", "5s")), seconds(raw.get("duration", "30s"))
+    start, stop = seconds(flow.get("start")), seconds(flow.get("stop"))
+    if warmup is None or duration is None:
+        return
+    for name, given in (("start", start), ("stop", stop)):
+        if given is not None and given < -warmup:
+            yield Fault(f"{key}.{name}", f"min {format_time(-warmup)}, the warm-up; given {shown(flow[name])}")
+        if given is not None and given > duration:
+            yield Fault(f"{key}.{name}", f"max {format_time(duration)}, the duration; given {shown(flow[name])}")
+    begin = -warmup if start is None else start
+    if stop is not None and stop <= begin:
+        yield Fault(f"{key}.stop", f"later than the start at {format_time(begin)}; given {shown(flow['stop'])}")
+
+
+def _flow_payload(key: str, flow: Raw, raw: Raw) -> Iterator[Fault]:
+    tunnel = raw.get("tunnel")
+    largest = limits.PAYLOAD_BYTES[1]
+    if isinstance(tunnel, Mapping) and tunnel.get("system") != DIRECT and flow.get("via", "tunnel") == "tunnel":
+        mtu = tunnel.get("mtu")
+        largest = (mtu if isinstance(mtu, int) else limits.INNER_MTU[1]) - limits.IP_AND_UDP_BYTES
+    for name in ("packet_size", "size"):
+        given = flow.get(name)
+        # Beyond what any payload may be, the value's own range has told it.
+        if isinstance(given, int) and largest < given <= limits.PAYLOAD_BYTES[1]:
+            yield Fault(f"{key}.{name}", f"max {largest}, what fits into the tunnel; given {given}")
+
+
+def _file_problem(given: Any, folder: Path, *, function: bool) -> str:
+    if not isinstance(given, str) or "\0" in given:
+        return f"a file name is needed; given {shown(given)}"
+    named = _FUNCTION.fullmatch(given) if function else None
+    if function and named is None:
+        return f'"file.py:function" is needed; given {shown(given)}'
+    path = folder / (named["file"] if named else given)
+    try:
+        content = path.read_bytes() if named else path.open("rb").read(1)
+    except OSError as error:
+        return f"cannot read {shown(given)}: {error.strerror}"
+    return _function_problem(content, named["name"], given) if named else ""
+
+
+def _function_problem(source: bytes, name: str, given: str) -> str:
+    # Looked for without running the file: a scenario that is only checked runs nobody's code.
+    try:
+        module = ast.parse(source)
+    except (SyntaxError, ValueError) as error:
+        return f"{shown(given)} does not load: {' '.join(str(error).split())}"
+    names = [one.name for one in module.body if isinstance(one, ast.FunctionDef)]
+    return "" if name in names else unknown("function", name, names)
+
+
+def seconds(value: Any) -> float | None:
+    """Read a time if it is one."""
+    try:
+        return parse_time(value)
+    except (ValueError, TypeError):
+        return None

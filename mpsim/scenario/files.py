@@ -1,0 +1,110 @@
+"""The files a scenario is made of: reading TOML, ``extends``, and names relative to where a file lies."""
+
+from __future__ import annotations
+
+import copy
+import os
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mpsim.errors import Fault, InputError
+from mpsim.scenario import limits
+from mpsim.scenario.faults import shown
+
+_SPEC_KEYS = ("tunnel.scheduler", "tunnel.congestion")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read one TOML file, or raise InputError with its name as the key."""
+
+    def wrong(message: str) -> InputError:
+        return InputError([Fault(str(path), message)])
+
+    try:
+        with path.open("rb") as file:
+            content = file.read(limits.SCENARIO_FILE_BYTES + 1)
+    except OSError as error:
+        raise wrong(f"cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise wrong(f"cannot be read: {error}") from None
+    if len(content) > limits.SCENARIO_FILE_BYTES:
+        raise wrong(f"max {limits.SCENARIO_FILE_BYTES} bytes")
+    try:
+        return tomllib.loads(content.decode())
+    except UnicodeDecodeError:
+        raise wrong("is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise wrong(f"is not TOML: {' '.join(str(error).split())}") from None
+    except (RecursionError, ValueError) as error:
+        raise wrong(f"is not readable as TOML: {type(error).__name__}") from None
+
+
+def with_bases(raw: Mapping[str, Any], folder: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Lay a mapping over what it extends, and that over what it extends in turn."""
+    over = copy.deepcopy(dict(raw))
+    base_name = over.pop("extends", None)
+    if base_name is None:
+        return over
+    if not isinstance(base_name, str) or not base_name:
+        raise InputError([Fault("extends", f"a file name is needed; given {shown(base_name)}")])
+    path = (folder / base_name).resolve()
+    if path in seen:
+        circle = " > ".join(one.name for one in (*seen[seen.index(path) :], path))
+        raise InputError([Fault("extends", f"a file that does not extend itself; given {circle}")])
+    try:
+        found = read(path)
+    except InputError as error:
+        raise InputError(Fault("extends", f"{shown(base_name)} {one.message}") for one in error.faults) from None
+    base = with_bases(found, path.parent, (*seen, path))
+    return merged(rebase(base, path.parent, folder), over)
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge tables key by key; anything else, lists of tables too, replaces what was there."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        # A table with a name or a model is one value: parameters of one algorithm mean nothing to another.
+        if isinstance(below, Mapping) and isinstance(value, Mapping) and not {"name", "model"} & value.keys():
+            result[key] = merged(below, value)
+        else:
+            result[key] = value
+    return result
+
+
+def rebase(raw: Mapping[str, Any], old: Path, new: Path) -> dict[str, Any]:
+    """Rewrite the relative file names of a scenario so that they mean the same from another folder."""
+    if old.resolve() == new.resolve():
+        return copy.deepcopy(dict(raw))
+
+    def move(text: str) -> str:
+        return text if Path(text).is_absolute() else os.path.relpath(old.resolve() / text, new.resolve())
+
+    data = copy.deepcopy(dict(raw))
+    for table in (data.get("tunnel"), *_tables(data, "flow")):
+        _change(table, ("scheduler", "congestion"), lambda spec: _moved_spec(spec, move))
+    for flow in _tables(data, "flow"):
+        _change(flow, ("file",), move)
+    for link in _tables(data, "link"):
+        _change(link.get("trace"), ("down", "up"), move)
+    _change(data.get("sweep"), _SPEC_KEYS, lambda specs: [_moved_spec(spec, move) for spec in specs])
+    return data
+
+
+def _tables(data: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    found = data.get(key)
+    return [table for table in found if isinstance(table, dict)] if isinstance(found, list) else []
+
+
+def _change(table: Any, keys: Sequence[str], change: Callable[[Any], Any]) -> None:
+    for key in keys:
+        if isinstance(table, dict) and isinstance(table.get(key), str | dict | list):
+            table[key] = change(table[key])
+
+
+def _moved_spec(spec: Any, move: Callable[[str], str]) -> Any:
+    if isinstance(spec, dict):
+        return {**spec, "name": _moved_spec(spec.get("name"), move)} if "name" in spec else spec
+    return move(spec) if isinstance(spec, str) and ".py:" in spec else spec

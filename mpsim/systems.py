@@ -1,0 +1,47 @@
+"""Known systems as data: what each is made of, and what is imitated. No code, no imports of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One known system: the keys it sets in the scenario's ``[tunnel]`` table."""
+
+    imitates: str
+    tunnel: Mapping[str, Any] = field(default_factory=dict)
+
+
+# What a [tunnel] table without a system is made of.
+DEFAULT_TUNNEL: Mapping[str, Any] = {
+    "scheduler": "greedy",
+    "congestion": "newreno",
+    "loss_detection": "rfc9002",
+    "transport": "udp",
+    "mode": "none",
+    "classes": "protocol",
+    "queue": {"kind": "droptail", "size": "100p"},
+    "reorder": {"mode": "timeout", "timeout": "200ms"},
+    "repair": [],
+    "backpressure": "none",
+}
+
+# Runs without a tunnel, over the first link.
+DIRECT = "direct"
+
+SYSTEMS: Mapping[str, System] = {
+    DIRECT: System("no tunnel: everything goes over the first link"),
+    "netcombiner": System(
+        "the dissertation's tunnel: a shared queue, a window per path halved on a NACK, no resequencing",
+        {
+            "scheduler": "greedy",
+            "congestion": "newreno",
+            "loss_detection": "nack",
+            "reorder": {"mode": "none"},
+            "classes": "single",
+        },
+    ),
+}
