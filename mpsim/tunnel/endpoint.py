@@ -472,7 +472,7 @@ class Endpoint:
         receiver.on_time(now, path.srtt)
         if receiver.feedback_due <= now:
             self._send_feedback(path, receiver, now)
-        if path.probe_at() <= now and path.carrier:
+        if path.probe_at() <= now:
             path.probe_sent(now, active=max(path.last_sent, receiver.last_data) > now - ACTIVE)
             self._probe_number += 1
             self._send_control(
@@ -521,7 +521,7 @@ def pump(
     deliver: Callable[[Packet], object],
 ) -> None:
     """Carry an endpoint's datagrams and packets away; to be called after telling it anything."""
-    for datagram in endpoint.datagrams_to_send(now):
-        send(datagram)
     for packet in endpoint.packets_to_deliver():
         deliver(packet)
+    for datagram in endpoint.datagrams_to_send(now):
+        send(datagram)

@@ -341,6 +341,8 @@ class Path:
 
     def probe_at(self) -> float:
         """Return when the next probe is due (s): by the calendar, or because an answer is overdue."""
+        if not self.carrier:
+            return NEVER
         if not self.up or self.waiting_since == NEVER:
             return self.next_probe
         overdue = max(self.waiting_since + self.probe_timeout(), self.last_probe + PROBE_AGAIN)

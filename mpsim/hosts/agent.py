@@ -1,0 +1,26 @@
+"""What the simulator asks of one end of a flow."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mpsim.tunnel.packet import Packet
+
+
+class Agent(Protocol):
+    """One end of a flow; sans-IO."""
+
+    def receive(self, packet: Packet, now: float) -> None:
+        """Take a packet of the flow that arrived at `now` (s)."""
+
+    def packets_to_send(self) -> list[Packet]:
+        """Take what is to be sent, in order."""
+
+    def next_timeout(self) -> float:
+        """Return when `handle_timeout` is to be called (s); too early is harmless."""
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due by now (s)."""
+
+    def stop(self, now: float) -> None:
+        """Send nothing new from now on."""

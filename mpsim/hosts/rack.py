@@ -1,0 +1,144 @@
+"""RACK: loss by time and order of transmission, tolerant to reordering (RFC 8985, section 6)."""
+
+from __future__ import annotations
+
+from collections import deque
+
+NEVER = float("inf")
+DUPLICATE_THRESHOLD = 3
+REORDER_DIVISOR = 4  # the window starts at a quarter of the minimum round-trip time
+KEEP_STEPS = 16  # recoveries after which an enlarged window shrinks back
+
+
+class Transmission:
+    """One sending of one segment; a retransmission is another one."""
+
+    __slots__ = (
+        "acked",
+        "app_limited",
+        "delivered",
+        "delivered_time",
+        "first_sent",
+        "index",
+        "length",
+        "lost",
+        "order",
+        "retransmitted",
+        "time",
+    )
+
+    def __init__(
+        self,
+        index: int,
+        time: float,
+        length: int,
+        order: int,
+        retransmitted: bool,
+        delivered: int,
+        delivered_time: float,
+        first_sent: float,
+        app_limited: bool,
+    ) -> None:
+        self.index = index
+        self.time = time
+        self.length = length
+        self.order = order  # among all transmissions: what was sent later is greater
+        self.retransmitted = retransmitted
+        self.delivered = delivered
+        self.delivered_time = delivered_time
+        self.first_sent = first_sent
+        self.app_limited = app_limited
+        self.acked = False
+        self.lost = False
+
+
+class Rack:
+    """What RACK remembers: the latest transmission known to have arrived, and how much reordering to bear."""
+
+    __slots__ = (
+        "_highest_sacked",
+        "_keep",
+        "_order",
+        "_reordered",
+        "_rtt",
+        "_steps",
+        "_step_until",
+        "deadline",
+        "min_rtt",
+    )
+
+    def __init__(self) -> None:
+        self.min_rtt = NEVER
+        self.deadline = NEVER  # when the next transmission is lost by time (s)
+        self._order = -1
+        self._rtt = 0.0
+        self._highest_sacked = -1
+        self._reordered = False
+        self._steps = 1
+        self._step_until = -1  # one step a round trip
+        self._keep = 0
+
+    def on_delivered(self, newest: Transmission, rtt: float) -> None:
+        """Take the newest of what an acknowledgement covered."""
+        if newest.order > self._order:
+            self._order = newest.order
+            self._rtt = rtt
+        if not newest.retransmitted and rtt < self.min_rtt:
+            self.min_rtt = rtt
+
+    def on_sacked(self, sent: Transmission) -> None:
+        """Notice reordering: a first transmission arrives below what has arrived already."""
+        if sent.index > self._highest_sacked:
+            self._highest_sacked = sent.index
+        elif not sent.retransmitted:
+            self._reordered = True
+
+    def on_duplicate(self, next_index: int, una: int) -> None:
+        """A DSACK: the retransmission was needless, bear more reordering (once a round trip)."""
+        if una >= self._step_until:
+            self._steps += 1
+            self._step_until = next_index
+            self._keep = KEEP_STEPS
+
+    def on_recovered(self) -> None:
+        """A recovery ended."""
+        if self._keep:
+            self._keep -= 1
+            if not self._keep:
+                self._steps = 1
+
+    def _window(self, in_recovery: bool, sacked: int) -> float:
+        if not self._reordered and (in_recovery or sacked >= DUPLICATE_THRESHOLD):
+            return 0.0
+        if self.min_rtt == NEVER:
+            return 0.0
+        return min(self._steps * self.min_rtt / REORDER_DIVISOR, max(self._rtt, self.min_rtt))
+
+    def lost(
+        self, flight: deque[Transmission], in_recovery: bool, sacked: int, now: float
+    ) -> list[Transmission]:
+        """Take what is lost from the head of `flight` (in the order of sending), mark and return it."""
+        self.deadline = NEVER
+        lost: list[Transmission] = []
+        if not flight:
+            return lost
+        order = self._order
+        window = -1.0
+        while flight:
+            sent = flight[0]
+            if sent.acked or sent.lost:
+                flight.popleft()
+                continue
+            if sent.order >= order:
+                break
+            if window < 0:
+                window = self._window(in_recovery, sacked)
+            end = sent.time + self._rtt + window
+            # A hair of tolerance: the sum may not come back exactly to the time it was armed for.
+            if end > now + 1e-9:
+                self.deadline = end
+                break
+            sent.lost = True
+            lost.append(sent)
+            flight.popleft()
+        return lost

@@ -1,0 +1,462 @@
+"""The sending end of a TCP connection: SACK scoreboard, RACK-TLP (RFC 8985), PRR (RFC 6937), RTO (RFC 6298).
+
+Rules of this file. Transmissions are kept in the order of sending (`_flight`), so that RACK reads only
+its head; each acknowledgement touches what it newly covers and nothing else. Congestion control comes
+from the tunnel's library and decides the window outside of recovery; in recovery PRR spreads the
+reduction over a round trip, as Linux does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from mpsim.hosts.rack import Rack, Transmission
+from mpsim.hosts.segments import HEADER, SYN_SIZE, Ack, Segment
+from mpsim.tunnel.congestion.base import AckSample, CongestionController
+from mpsim.tunnel.packet import CLASS_TCP, Packet
+from mpsim.units import BITS_PER_BYTE
+
+NEVER = float("inf")
+INITIAL_RTO = 1.0  # RFC 6298, section 2.1
+MIN_RTO_VARIANCE = 0.200  # Linux: TCP_RTO_MIN is the least that is added to srtt
+MAX_RTO = 120.0
+TLP_SLACK = 0.002  # Linux: TCP_TIMEOUT_MIN
+# Linux's default tcp_rmem allows 6 MiB; auto-tuning follows the flow, so the limit is what counts.
+RECEIVE_WINDOW = 6 * 1024 * 1024
+
+
+class TcpSender:
+    """Sends one connection's data.
+
+    Parameters
+        flow: flow key of the packets it sends
+        congestion: its congestion control
+        mss: payload bytes of a full segment
+        total_bytes: how much there is to send; None: without end
+        receive_window: most payload bytes beyond what was acknowledged
+    """
+
+    def __init__(
+        self,
+        flow: object,
+        congestion: CongestionController,
+        *,
+        mss: int,
+        total_bytes: int | None = None,
+        receive_window: int = RECEIVE_WINDOW,
+    ) -> None:
+        self.flow = flow
+        self.congestion = congestion
+        self.mss = mss
+        self.total_bytes = total_bytes
+        self._segments = -(-total_bytes // mss) if total_bytes is not None else None
+        self._window_segments = max(2, receive_window // mss)
+        self._connected = False
+        self._stopped = False
+        self.una = 0  # lowest segment not acknowledged
+        self.next_index = 0  # next new segment
+        self.in_flight = 0  # bytes
+        self._outstanding: dict[int, Transmission] = {}
+        self._sacked: list[tuple[int, int]] = []  # [first, beyond), ascending, above `una`
+        self._flight: deque[Transmission] = deque()
+        self._lost: deque[int] = deque()  # to be sent again
+        self.rack = Rack()
+        self._order = 0
+        self.srtt = self.rttvar = 0.0
+        self._rto = INITIAL_RTO
+        self._rto_at = NEVER
+        self._probe_at = NEVER
+        self._probed = False
+        self._alarm = NEVER
+        # Recovery: until this segment is acknowledged; None: not in recovery.
+        self._recover: int | None = None
+        self._after_timeout = False
+        self._flight_before = self._prr_delivered = self._prr_out = 0
+        self._prr_window = 0.0
+        self._undo_retransmits = 0
+        self._retransmit_stamp = NEVER
+        self._delivered = 0
+        self._delivered_time = 0.0
+        self._first_sent = 0.0
+        self._app_limited = 0
+        self._sample = AckSample()
+        self._out: list[Packet] = []
+        self.sent_segments = self.retransmitted = self.timeouts = self.recoveries = self.undone = 0
+
+    def start(self, now: float) -> None:
+        """Open the connection."""
+        self.congestion.start(self.mss, now)
+        self._send_syn(now)
+
+    def _send_syn(self, now: float) -> None:
+        self._out.append(Packet(SYN_SIZE, self.flow, Segment(-1, 0, now), cls=CLASS_TCP))
+        self._rto_at = self._alarm = now + self._rto
+
+    def stop(self, now: float) -> None:
+        """Send nothing new from now on."""
+        self._stopped = True
+
+    @property
+    def done(self) -> bool:
+        """Whether everything there was to send is acknowledged."""
+        return self._segments is not None and self.una >= self._segments
+
+    def receive(self, packet: Packet, now: float) -> None:
+        ack: Ack = packet.payload
+        if not self._connected:
+            self._connected = True
+            self._rto = INITIAL_RTO
+            self._rto_at = NEVER
+            self._update_rtt(now - ack.echo, now)
+        elif ack.ack < self.una and not ack.sacks:
+            return  # an old acknowledgement overtaken by a newer one
+        else:
+            self._on_ack(ack, now)
+        self._send(now)
+
+    # Reading acknowledgements.
+
+    def _on_ack(self, ack: Ack, now: float) -> None:
+        before = self.in_flight
+        newest: Transmission | None = None
+        acked = 0
+        advanced = ack.ack > self.una
+        sacks = ack.sacks
+        if ack.duplicate:
+            self._on_duplicate(now)
+            sacks = sacks[1:]
+        if advanced:
+            pop = self._outstanding.pop
+            for index in range(self.una, min(ack.ack, self.next_index)):
+                sent = pop(index, None)
+                if sent is not None and not sent.acked:
+                    acked += self._deliver(sent)
+                    if newest is None or sent.order > newest.order:
+                        newest = sent
+            self.una = min(ack.ack, self.next_index)
+            self._trim_sacked()
+        for first, beyond in sacks:
+            for index in self._newly_sacked(first, beyond):
+                sent = self._outstanding.get(index)
+                if sent is not None and not sent.acked:
+                    acked += self._deliver(sent)
+                    self.rack.on_sacked(sent)
+                    if newest is None or sent.order > newest.order:
+                        newest = sent
+        if newest is not None:
+            self._after_delivery(newest, acked, before, now)
+        if advanced:
+            self._on_progress(ack, now)
+        lost = self.rack.lost(
+            self._flight, self._recover is not None, len(self._sacked) and self._sacked_segments(), now
+        )
+        if lost:
+            self._on_lost(lost, now)
+        elif self.rack.deadline < self._alarm:
+            self._alarm = self.rack.deadline
+        if self._recover is not None and not self._after_timeout and acked:
+            self._reduce_proportionally(acked)
+
+    def _sacked_segments(self) -> int:
+        # Three are enough to know (the classic threshold), so the sum over all ranges is not needed.
+        count = 0
+        for first, beyond in self._sacked:
+            count += beyond - first
+            if count > 3:
+                break
+        return count
+
+    def _deliver(self, sent: Transmission) -> int:
+        sent.acked = True
+        if not sent.lost:
+            self.in_flight -= sent.length
+        self._delivered += sent.length
+        return sent.length
+
+    def _newly_sacked(self, first: int, beyond: int) -> list[int]:
+        """Merge [first, beyond) into the scoreboard; return the segments that were not in it."""
+        first = max(first, self.una)
+        beyond = min(beyond, self.next_index)
+        if first >= beyond:
+            return []
+        ranges = self._sacked
+        new: list[int] = []
+        merged: list[tuple[int, int]] = []
+        low, high, cursor = first, beyond, first
+        for known in ranges:
+            if known[1] < first:
+                merged.append(known)
+            elif known[0] > beyond:
+                break
+            else:
+                if known[0] > cursor:
+                    new.extend(range(cursor, min(known[0], beyond)))
+                cursor = max(cursor, known[1])
+                low, high = min(low, known[0]), max(high, known[1])
+        if cursor < beyond:
+            new.extend(range(cursor, beyond))
+        if new:
+            merged.append((low, high))
+            merged.extend(known for known in ranges if known[0] > beyond)
+            self._sacked = merged
+        return new
+
+    def _trim_sacked(self) -> None:
+        if self._sacked and self._sacked[0][0] < self.una:
+            self._sacked = [
+                (max(first, self.una), beyond) for first, beyond in self._sacked if beyond > self.una
+            ]
+
+    def _after_delivery(self, newest: Transmission, acked: int, before: int, now: float) -> None:
+        rtt = now - newest.time
+        if newest.retransmitted and rtt < self.rack.min_rtt:
+            rtt = 0.0  # most likely the answer to the first transmission (RFC 8985, section 6.2)
+        else:
+            self.rack.on_delivered(newest, rtt)
+        if rtt and not newest.retransmitted:
+            self._update_rtt(rtt, now)
+        self._delivered_time = now
+        self._first_sent = newest.time
+        sample = self._sample
+        sample.now = now
+        sample.acked = acked
+        sample.sent_time = newest.time
+        sample.rtt = rtt if rtt and not newest.retransmitted else None
+        sample.min_rtt = self.rack.min_rtt
+        sample.srtt = self.srtt
+        interval = max(newest.time - newest.first_sent, now - newest.delivered_time)
+        sample.delivery_rate = (
+            (self._delivered - newest.delivered) * BITS_PER_BYTE / interval
+            if interval >= self.rack.min_rtt > 0
+            else None
+        )
+        sample.app_limited = newest.app_limited
+        cwnd = self.congestion.cwnd
+        # Linux's tcp_is_cwnd_limited: in slow start half a window counts as using it.
+        sample.cwnd_limited = (
+            before + 3 * self.mss > cwnd if cwnd >= self.congestion.ssthresh else 2 * before >= cwnd
+        )
+        sample.in_flight = before
+        sample.delivered = self._delivered
+        sample.prior_delivered = newest.delivered
+        if self._app_limited and self._delivered > self._app_limited:
+            self._app_limited = 0
+        self.congestion.on_acked(sample)
+
+    def _update_rtt(self, rtt: float, now: float) -> None:
+        if not self.srtt:
+            self.srtt, self.rttvar = rtt, rtt / 2
+        else:
+            self.rttvar += (abs(self.srtt - rtt) - self.rttvar) / 4
+            self.srtt += (rtt - self.srtt) / 8
+        self._rto = min(self.srtt + max(4 * self.rttvar, MIN_RTO_VARIANCE), MAX_RTO)
+
+    def _on_progress(self, ack: Ack, now: float) -> None:
+        self._rto_at = now + self._rto if self._outstanding else NEVER
+        self._probed = False
+        self._arm_probe(now)
+        if self._recover is None:
+            return
+        if ack.echo < self._retransmit_stamp < NEVER:
+            self._undo(now)  # the original had only been late (Eifel, RFC 3522)
+        elif self.una >= self._recover:
+            self._recover = None
+            self._after_timeout = False
+            self.rack.on_recovered()
+
+    def _on_duplicate(self, now: float) -> None:
+        self.rack.on_duplicate(self.next_index, self.una)
+        if self._recover is not None and self._undo_retransmits > 0:
+            self._undo_retransmits -= 1
+            if not self._undo_retransmits:
+                self._undo(now)
+
+    def _undo(self, now: float) -> None:
+        self.congestion.on_loss_undone(now)
+        self.undone += 1
+        self._recover = None
+        self._after_timeout = False
+        self._retransmit_stamp = NEVER
+        self._undo_retransmits = 0
+
+    # Losses.
+
+    def _on_lost(self, lost: list[Transmission], now: float) -> None:
+        size = 0
+        for sent in lost:
+            self.in_flight -= sent.length
+            size += sent.length
+            self._lost.append(sent.index)
+        if self._recover is None:
+            self._recover = self.next_index
+            self._flight_before = max(self.in_flight + size, self.mss)
+            self._prr_delivered = self._prr_out = 0
+            self._undo_retransmits = 0
+            self._retransmit_stamp = NEVER
+            self.recoveries += 1
+            self._probe_at = NEVER
+            self.congestion.on_lost(now, size, lost[-1].time, self.in_flight + size)
+            self._prr_window = self.in_flight + self.mss  # the first retransmission leaves at once
+        else:
+            # A lost retransmission is a new congestion event to the algorithm (it looks at the time).
+            self.congestion.on_lost(now, size, lost[-1].time, self.in_flight + size)
+
+    def _reduce_proportionally(self, delivered: int) -> None:
+        """PRR with the slow-start reduction bound (RFC 6937, section 3; safe ACK as in RFC 9937)."""
+        self._prr_delivered += delivered
+        target = self.congestion.ssthresh
+        if self.in_flight > target:
+            quota = self._prr_delivered * target / self._flight_before - self._prr_out
+        else:
+            quota = max(self._prr_delivered - self._prr_out, delivered) + self.mss
+            quota = min(target - self.in_flight, quota)
+        self._prr_window = self.in_flight + max(quota, 0.0 if self._prr_out else float(self.mss))
+
+    @property
+    def window(self) -> float:
+        """Bytes that may be in flight now."""
+        if self._recover is not None and not self._after_timeout:
+            return self._prr_window
+        return self.congestion.cwnd
+
+    # Sending.
+
+    def _send(self, now: float) -> None:
+        window = self.window + 0.5  # bytes are whole, windows are not
+        mss = self.mss
+        lost = self._lost
+        while self.in_flight + mss <= window or not self._outstanding:
+            if lost:
+                index = lost.popleft()
+                sent = self._outstanding.get(index)
+                if sent is not None and not sent.acked:
+                    self._transmit(index, now, again=True)
+            elif self._may_send_new():
+                self._transmit(self.next_index, now, again=False)
+                self.next_index += 1
+            else:
+                self._app_limited = self._delivered + self.in_flight or 1
+                break
+
+    def _may_send_new(self) -> bool:
+        if self._stopped or self.next_index - self.una >= self._window_segments:
+            return False
+        return self._segments is None or self.next_index < self._segments
+
+    def _length(self, index: int) -> int:
+        if self._segments is not None and self.total_bytes is not None and index == self._segments - 1:
+            return self.total_bytes - index * self.mss
+        return self.mss
+
+    def _transmit(self, index: int, now: float, *, again: bool) -> None:
+        length = self._length(index)
+        if not self.in_flight:
+            self._first_sent = self._delivered_time = now
+        self._order += 1
+        sent = Transmission(
+            index,
+            now,
+            length,
+            self._order,
+            again,
+            self._delivered,
+            self._delivered_time,
+            self._first_sent,
+            self._app_limited > 0,
+        )
+        self._outstanding[index] = sent
+        self._flight.append(sent)
+        self.in_flight += length
+        self.sent_segments += 1
+        if again:
+            self.retransmitted += 1
+            self._undo_retransmits += 1
+            if self._retransmit_stamp == NEVER:
+                self._retransmit_stamp = now
+        if self._recover is not None:
+            self._prr_out += length
+        self.congestion.on_sent(now, length, self.in_flight)
+        if self._rto_at == NEVER:
+            self._rto_at = now + self._rto
+            self._alarm = min(self._alarm, self._rto_at)
+        if self._probe_at == NEVER:
+            self._arm_probe(now)
+        self._out.append(Packet(length + HEADER, self.flow, Segment(index, length, now), cls=CLASS_TCP))
+
+    # Time.
+
+    def _arm_probe(self, now: float) -> None:
+        """Set the tail loss probe (RFC 8985, section 7.2)."""
+        if self._recover is not None or not self._outstanding or not self.srtt or self._probed:
+            self._probe_at = NEVER
+            return
+        alone = MIN_RTO_VARIANCE if len(self._outstanding) == 1 else TLP_SLACK
+        self._probe_at = now + 2 * self.srtt + alone
+        self._alarm = min(self._alarm, self._probe_at)
+
+    def next_timeout(self) -> float:
+        return self._alarm
+
+    def handle_timeout(self, now: float) -> None:
+        if self.rack.deadline <= now:
+            lost = self.rack.lost(self._flight, self._recover is not None, self._sacked_segments(), now)
+            if lost:
+                self._on_lost(lost, now)
+                self._send(now)
+        if self._probe_at <= now < self._rto_at:
+            self._send_probe(now)
+        if self._rto_at <= now:
+            self._on_timeout(now)
+        self._alarm = min(self._rto_at, self._probe_at, self.rack.deadline)
+        if self._alarm <= now:
+            self._alarm = now + TLP_SLACK
+
+    def _send_probe(self, now: float) -> None:
+        self._probe_at = NEVER
+        self._probed = True
+        if not self._outstanding:
+            return
+        if self._may_send_new():
+            self._transmit(self.next_index, now, again=False)
+            self.next_index += 1
+        else:
+            index = self.next_index - 1
+            sent = self._outstanding.get(index)
+            if sent is None or sent.acked:
+                return
+            if not sent.lost:
+                self.in_flight -= sent.length
+                sent.lost = True
+            self._transmit(index, now, again=True)
+        self._probe_at = NEVER
+        self._rto_at = now + self._rto
+
+    def _on_timeout(self, now: float) -> None:
+        self._rto = min(2 * self._rto, MAX_RTO)
+        if not self._connected:
+            self._send_syn(now)
+            return
+        if not self._outstanding:
+            self._rto_at = NEVER
+            return
+        self.timeouts += 1
+        self.congestion.on_timeout(now, self.in_flight)
+        self._flight.clear()
+        self._lost = deque(index for index, sent in sorted(self._outstanding.items()) if not sent.acked)
+        for index in self._lost:
+            self._outstanding[index].lost = True
+        self.in_flight = 0
+        self._recover = self.next_index
+        self._after_timeout = True
+        self._undo_retransmits = 0
+        self._retransmit_stamp = NEVER
+        self._probe_at = NEVER
+        self._rto_at = now + self._rto
+        self.rack.deadline = NEVER
+        self._send(now)
+
+    def packets_to_send(self) -> list[Packet]:
+        out = self._out
+        if out:
+            self._out = []
+        return out

@@ -1,0 +1,126 @@
+"""UDP at a constant rate or with Poisson arrivals, and its sink."""
+
+from __future__ import annotations
+
+from random import Random
+
+from mpsim.tunnel.packet import CLASS_UDP, Packet
+from mpsim.units import BITS_PER_BYTE
+
+NEVER = float("inf")
+HEADERS = 28  # IPv4 and UDP
+
+
+class Datagram:
+    """Payload of a simulated UDP packet: its number, and when it was sent (s)."""
+
+    __slots__ = ("number", "time")
+
+    def __init__(self, number: int, time: float) -> None:
+        self.number = number
+        self.time = time
+
+
+class UdpSource:
+    """Sends packets of one size.
+
+    Parameters
+        flow: flow key
+        rate: payload, bit/s
+        packet_size: payload bytes of a packet
+        random: draws exponential gaps (Poisson arrivals) if given, otherwise the gaps are equal
+        total_bytes: payload to send; None: without end
+    """
+
+    def __init__(
+        self,
+        flow: object,
+        *,
+        rate: float,
+        packet_size: int,
+        random: Random | None = None,
+        total_bytes: int | None = None,
+    ) -> None:
+        self.flow = flow
+        self.gap = packet_size * BITS_PER_BYTE / rate
+        self.size = packet_size + HEADERS
+        self.packet_size = packet_size
+        self._random = random
+        self._left = -(-total_bytes // packet_size) if total_bytes is not None else None
+        self._at = NEVER
+        self._begin = 0.0
+        self.sent_packets = 0
+        self._out: list[Packet] = []
+
+    def start(self, now: float) -> None:
+        """Begin to send."""
+        self._begin = now
+        self._at = now
+
+    def stop(self, now: float) -> None:
+        """Send nothing from now on."""
+        self._at = NEVER
+
+    def receive(self, packet: Packet, now: float) -> None:
+        """Nothing comes back."""
+
+    def packets_to_send(self) -> list[Packet]:
+        out = self._out
+        if out:
+            self._out = []
+        return out
+
+    def next_timeout(self) -> float:
+        return self._at
+
+    def handle_timeout(self, now: float) -> None:
+        while self._at <= now:
+            number = self.sent_packets
+            self._out.append(Packet(self.size, self.flow, Datagram(number, now), cls=CLASS_UDP))
+            self.sent_packets = number + 1
+            if self._random is not None:
+                self._at += self._random.expovariate(1 / self.gap)
+            else:
+                # From the beginning each time: a sum of gaps would drift.
+                self._at = self._begin + self.sent_packets * self.gap
+            if self._left is not None and self.sent_packets >= self._left:
+                self._at = NEVER
+
+
+class UdpSink:
+    """Counts what arrives; `window` [begin, end) says by time of sending what counts for the loss."""
+
+    def __init__(self) -> None:
+        self.received_packets = 0
+        self.delivered_bytes = 0
+        self.out_of_order = 0
+        self.in_window = 0
+        self.window = (0.0, NEVER)
+        self.delays: list[float] = []  # one-way, s; the driver drains it
+        self._highest = -1
+
+    def receive(self, packet: Packet, now: float) -> None:
+        datagram: Datagram = packet.payload
+        self.received_packets += 1
+        self.delivered_bytes += packet.size - HEADERS
+        time = datagram.time
+        self.delays.append(now - time)
+        begin, end = self.window
+        if begin <= time < end:
+            self.in_window += 1
+        if datagram.number > self._highest:
+            self._highest = datagram.number
+        else:
+            self.out_of_order += 1
+
+    def packets_to_send(self) -> list[Packet]:
+        return []
+
+    def next_timeout(self) -> float:
+        return NEVER
+
+    def handle_timeout(self, now: float) -> None:
+        """Nothing is due."""
+
+    def stop(self, now: float) -> None:
+        """A sink only listens."""
