@@ -36,9 +36,11 @@ class PcapWriter:
 
     def write(self, time_s: float, ip_bytes: bytes) -> None:
         """Add one IP packet at a time (s, not negative; in simulation 0 is the beginning of the run)."""
-        seconds, nanoseconds = divmod(round(time_s * 1e9), 1_000_000_000)
+        # The whole seconds apart, because a float has not enough digits for nanoseconds since 1970.
+        whole = int(time_s)
+        carry, nanoseconds = divmod(round((time_s - whole) * 1e9), 1_000_000_000)
         size = len(ip_bytes)
-        self._file.write(_RECORD.pack(seconds, nanoseconds, size, size))
+        self._file.write(_RECORD.pack(whole + carry, nanoseconds, size, size))
         self._file.write(ip_bytes)
         self.count += 1
 
