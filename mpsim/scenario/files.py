@@ -83,14 +83,19 @@ def rebase(raw: Mapping[str, Any], old: Path, new: Path) -> dict[str, Any]:
         return text if Path(text).is_absolute() else os.path.relpath(old.resolve() / text, new.resolve())
 
     data = copy.deepcopy(dict(raw))
-    for table in (data.get("tunnel"), *_tables(data, "flow")):
-        _change(table, ("scheduler", "congestion"), lambda spec: _moved_spec(spec, move))
-    for flow in _tables(data, "flow"):
-        _change(flow, ("file",), move)
-    for link in _tables(data, "link"):
-        _change(link.get("trace"), ("down", "up"), move)
-    _change(data.get("sweep"), _SPEC_KEYS, lambda specs: [_moved_spec(spec, move) for spec in specs])
+    _visit(data, move)
     return data
+
+
+def _visit(data: dict[str, Any], change: Callable[[str], str]) -> None:
+    """Change every file name in a scenario's data, in place."""
+    for table in (data.get("tunnel"), *_tables(data, "flow")):
+        _change(table, ("scheduler", "congestion"), lambda spec: _moved_spec(spec, change))
+    for flow in _tables(data, "flow"):
+        _change(flow, ("file",), change)
+    for link in _tables(data, "link"):
+        _change(link.get("trace"), ("down", "up"), change)
+    _change(data.get("sweep"), _SPEC_KEYS, lambda specs: [_moved_spec(spec, change) for spec in specs])
 
 
 def _tables(data: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
@@ -108,3 +113,16 @@ def _moved_spec(spec: Any, move: Callable[[str], str]) -> Any:
     if isinstance(spec, dict):
         return {**spec, "name": _moved_spec(spec.get("name"), move)} if "name" in spec else spec
     return move(spec) if isinstance(spec, str) and ".py:" in spec else spec
+
+
+def named_files(data: Mapping[str, Any]) -> list[str]:
+    """Give the names of all files that a scenario's data mentions, without a class or function after them."""
+    names: list[str] = []
+
+    def note(text: str) -> str:
+        file, _, _ = text.partition(".py:")
+        names.append(f"{file}.py" if ".py:" in text else text)
+        return text
+
+    _visit(copy.deepcopy(dict(data)), note)
+    return list(dict.fromkeys(names))

@@ -1,0 +1,100 @@
+"""The commands and their options; what they do is in the modules beside this one, imported when needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="mpsim",
+    help="One multipath tunnel, in a simulated and in an emulated network.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+File = Annotated[Path, typer.Argument(metavar="FILE.toml", help="the scenario")]
+Seed = Annotated[int | None, typer.Option(metavar="N", help="instead of the file's seed")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="as in link[0].delay=40ms; repeatable")
+]
+Out = Annotated[Path | None, typer.Option(metavar="DIR", help="write scenario.toml, result.json and series.csv there")]
+Json = Annotated[bool, typer.Option("--json", help="print result.json alone on standard output")]
+Pcap = Annotated[bool, typer.Option("--pcap", help="capture what crossed each link and the tunnel into --out")]
+
+
+@app.command()
+def run(
+    file: File, seed: Seed = None, set_: Set = None, out: Out = None, json: Json = False, pcap: Pcap = False
+) -> int:
+    """Run a scenario once in simulation."""
+    from mpsim.cli.running import run_once
+
+    return run_once("simulation", file, overrides=set_ or (), seed=seed, out=out, json=json, pcap=pcap)
+
+
+@app.command()
+def emulate(
+    file: File, seed: Seed = None, set_: Set = None, out: Out = None, json: Json = False, pcap: Pcap = False
+) -> int:
+    """Run a scenario once on real TUN interfaces between Mininet hosts (root)."""
+    from mpsim.cli.running import run_once
+
+    return run_once("emulation", file, overrides=set_ or (), seed=seed, out=out, json=json, pcap=pcap)
+
+
+@app.command()
+def sweep(
+    file: File,
+    jobs: Annotated[
+        int | None, typer.Option("-j", "--jobs", min=1, max=256, help="processes; default: one a core")
+    ] = None,
+    reps: Annotated[int, typer.Option(min=1, max=100_000, help="repetitions, each with the next seed")] = 1,
+    seed: Seed = None,
+    set_: Set = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="default: out/NAME; the same command resumes")] = None,
+) -> int:
+    """Run the grid of a scenario's sweep table, one row a run."""
+    from mpsim.cli.sweeping import run_grid
+
+    return run_grid(file, overrides=set_ or (), seed=seed, out=out, jobs=jobs, repetitions=reps)
+
+
+@app.command()
+def experiment(
+    name: Annotated[str, typer.Argument(help="see mpsim list experiments")],
+    world: Annotated[str, typer.Option(help="simulation, emulation or both")] = "simulation",
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="default: out/NAME")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="fewer and shorter runs")] = False,
+) -> int:
+    """Run one experiment: its table, its CSV and its figure."""
+    from mpsim.cli.experimenting import run_experiment
+
+    return run_experiment(name, world=world, out=out, quick=quick)
+
+
+@app.command("list")
+def list_(what: Annotated[str, typer.Argument(help="schedulers, congestion, systems or experiments")]) -> int:
+    """List what there is, a line each, with the parameters."""
+    from mpsim.cli.listing import show
+
+    return show(what)
+
+
+@app.command()
+def doctor() -> int:
+    """Tell what this machine can do, and how each gap is mended."""
+    from mpsim.cli.machine import examine
+
+    return examine()
+
+
+@app.command()
+def clean() -> int:
+    """Remove what a killed emulation left, and nothing else."""
+    from mpsim.cli.machine import clean_up
+
+    return clean_up()
