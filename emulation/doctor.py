@@ -8,9 +8,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 from emulation.tun import DEVICE
+from mpsim.worlds import Check
 
 PACKAGES = {
     "mnexec": "mininet",
@@ -23,18 +23,9 @@ PACKAGES = {
     "unshare": "util-linux",
     "setpriv": "util-linux",
 }
+OPTIONAL = frozenset({"tc"})  # netem only
 FEWEST_CORES = 2  # portals, link process and iperf3 want a CPU at the same time
 PROBE_TIMEOUT = 10.0  # s
-
-
-class Check(NamedTuple):
-    """One thing that emulation needs or profits from."""
-
-    name: str
-    ok: bool
-    detail: str
-    remedy: str  # "" if there is nothing to mend
-    required: bool = True
 
 
 def doctor() -> list[Check]:
@@ -55,8 +46,8 @@ def doctor() -> list[Check]:
 
 def gaps() -> list[Check]:
     """Return the checks without which nothing can be emulated here; cheap enough for every run."""
-    checks = [_root(), _tun(), *(_tool(name) for name in PACKAGES), _mininet()]
-    return [check for check in checks if check.required and not check.ok]
+    checks = [_root(), _tun(), *(_tool(name) for name in PACKAGES if name not in OPTIONAL), _mininet()]
+    return [check for check in checks if not check.ok]
 
 
 def _root() -> Check:
@@ -73,9 +64,8 @@ def _tun() -> Check:
 
 def _tool(name: str) -> Check:
     path = shutil.which(name)
-    needed = name != "tc"
     remedy = "" if path else f"apt-get install -y --no-install-recommends {PACKAGES[name]}"
-    return Check(name, path is not None, path or "not found", remedy, needed)
+    return Check(name, path is not None, path or "not found", remedy)
 
 
 def _mininet() -> Check:
@@ -97,7 +87,7 @@ def _congestion_controls() -> Check:
         known = []
     ok = {"cubic", "reno"} <= set(known)
     return Check(
-        "TCP congestion controls", ok, " ".join(known) or "unknown", "" if ok else "modprobe tcp_cubic", required=False
+        "TCP congestion controls", ok, " ".join(known) or "unknown", "" if ok else "modprobe tcp_cubic"
     )
 
 
@@ -106,20 +96,20 @@ def _real_time() -> Check:
     done = _quiet("chrt", "--fifo", "20", "true")
     detail = "SCHED_FIFO may be set" if done is None else f"SCHED_FIFO is refused ({done}): late links under load"
     remedy = "" if done is None else "run it with sudo (CAP_SYS_NICE)"
-    return Check("real-time priority", done is None, detail, remedy, required=False)
+    return Check("real-time priority", done is None, detail, remedy)
 
 
 def _netem() -> Check:
     done = _quiet("unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms")
     detail = "the kernel has it" if done is None else f"not here ({done}); our own links are used"
-    return Check("netem", done is None, detail, "" if done is None else "modprobe sch_netem", required=False)
+    return Check("netem", done is None, detail, "" if done is None else "modprobe sch_netem")
 
 
 def _cores() -> Check:
     cores = len(os.sched_getaffinity(0))
     ok = cores >= FEWEST_CORES
     detail = f"{cores}; about 50 Mbit/s in total is comfortable on 2"
-    return Check("cores", ok, detail, "" if ok else "give the machine a second core", required=False)
+    return Check("cores", ok, detail, "" if ok else "give the machine a second core")
 
 
 def _python() -> Check:

@@ -1,0 +1,247 @@
+"""One portal: an Endpoint between a TUN and one UDP socket a path (python -m emulation.portal FOLDER SIDE).
+
+All that is known about tunnels is in the endpoint; here packets are only carried. After each wake-up
+`pump` runs once, as it does in the simulation.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from array import array
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from emulation import addresses as at
+from emulation.loop import BATCH, Loop
+from emulation.program import Job, announce_ready, leave, percentiles
+from emulation.sockets import LONGEST_DATAGRAM, UNAVAILABLE, bind_to_interface, dropped, open_path_socket
+from emulation.tun import has_carrier, open_tun, set_queue_length
+from mpsim.build import build_endpoint
+from mpsim.pcap import PcapWriter
+from mpsim.scenario import Scenario
+from mpsim.tunnel.endpoint import Endpoint, pump
+from mpsim.tunnel.packet import Packet
+from mpsim.tunnel.wire import Datagram, encode
+
+TUN_QUEUE = 1000  # packets; the tunnel's own queue is in the endpoint, this one only bridges our wake-ups
+LONGEST_PACKET = 65_535
+BIN = 0.1  # s, of the series
+CARRIER_INTERVAL = 0.1  # s between two looks at the cables
+
+
+class Portal:
+    """The driver of one endpoint.
+
+    Parameters
+        scenario: what to run
+        side: "local" or "remote"
+        job: the rest
+    """
+
+    def __init__(self, scenario: Scenario, side: str, job: Job) -> None:
+        self._side = side
+        self._begin = scenario.warmup
+        self._end = scenario.warmup + scenario.duration
+        self._tun = open_tun(at.TUNNEL_INTERFACE)
+        set_queue_length(at.TUNNEL_INTERFACE, TUN_QUEUE)
+        self._interfaces = [at.access_interface(side, link) for link in range(len(scenario.link))]
+        self._sockets = [open_path_socket(side, link) for link in range(len(scenario.link))]
+        self._carrier = [True] * len(self._sockets)
+        self.endpoint: Endpoint = build_endpoint(
+            scenario,
+            side,  # type: ignore[arg-type]
+            epoch=job.epoch + (side == at.REMOTE),
+            random=Random(f"{scenario.seed}/scheduler/{side}"),
+        )
+        self.endpoint.trace_ingress, self.endpoint.trace_release = [], []
+        self._trace = {"ingress": array("d"), "release": array("d")}
+        self._captures = {}
+        if job.pcap:
+            folder = Path(job.pcap)
+            self._captures = {way: PcapWriter(folder / f"tunnel-{side}-{way}.pcap") for way in ("in", "out")}
+        self._loop: Loop
+        self._counts = dict.fromkeys(
+            ("tun_read", "tun_written", "tun_write_errors", "tun_odd", "send_errors", "send_blocked", "receive_errors"),
+            0,
+        )
+        self._received = [0] * len(self._sockets)
+        self._sent = [0] * len(self._sockets)
+        self._series: list[tuple[float, int, float, float, float]] = []  # bin start, path, cwnd, srtt, up
+        self._snapshots: list[dict[str, Any]] = []
+        self._srtt: list[list[float]] = [[] for _ in self._sockets]
+
+    def serve(self, origin: float) -> dict[str, Any]:
+        """Carry packets until told to stop; return what was measured."""
+        self._loop = loop = Loop(origin, self._step)
+        loop.add_reader(self._tun, self._read_tun)
+        for path, opened in enumerate(self._sockets):
+            loop.add_reader(opened.fileno(), lambda path=path: self._read_socket(path))
+        loop.call_every(BIN, BIN, self._sample)
+        loop.call_every(0.0, CARRIER_INTERVAL, self._watch_carrier)
+        for when in (self._begin, self._end):
+            loop.call_at(when, lambda _: self._snapshots.append(self._counters()))
+        loop.stop_on(signal.SIGTERM)
+        loop.run()
+        self._drain_traces()
+        return self._report()
+
+    def _step(self, now: float) -> float:
+        endpoint = self.endpoint
+        if endpoint.next_timeout() <= now:
+            endpoint.handle_timeout(now)
+        pump(endpoint, now, self._send, self._deliver)
+        return endpoint.next_timeout()
+
+    def _read_tun(self) -> None:
+        endpoint, now = self.endpoint, self._loop.now
+        for _ in range(BATCH):
+            try:
+                data = os.read(self._tun, LONGEST_PACKET)
+            except BlockingIOError:
+                return
+            self._counts["tun_read"] += 1
+            if "in" in self._captures:
+                self._captures["in"].write(now(), data)
+            try:
+                packet = Packet.from_bytes(data)
+            except ValueError:
+                self._counts["tun_odd"] += 1
+                continue
+            endpoint.receive_packet(packet, now())
+
+    def _read_socket(self, path: int) -> None:
+        endpoint, now, receive = self.endpoint, self._loop.now, self._sockets[path].recv
+        for _ in range(BATCH):
+            try:
+                data = receive(LONGEST_DATAGRAM)
+            except BlockingIOError:
+                return
+            except OSError:  # the other portal is not there yet (ECONNREFUSED), the interface is gone ...
+                self._counts["receive_errors"] += 1
+                return
+            self._received[path] += 1
+            endpoint.receive_bytes(data, path, now())
+
+    def _send(self, datagram: Datagram) -> None:
+        path = datagram.path
+        try:
+            self._sockets[path].send(encode(datagram))
+        except BlockingIOError:
+            self._counts["send_blocked"] += 1
+        except OSError as error:
+            self._counts["send_errors"] += 1
+            if error.errno in UNAVAILABLE and self._carrier[path]:
+                self._carrier[path] = False
+                self.endpoint.on_path_unavailable(path, self._loop.now())
+        else:
+            self._sent[path] += 1
+
+    def _deliver(self, packet: Packet) -> None:
+        try:
+            os.write(self._tun, packet.payload)
+        except OSError:
+            self._counts["tun_write_errors"] += 1
+            return
+        self._counts["tun_written"] += 1
+        if "out" in self._captures:
+            self._captures["out"].write(self._loop.now(), packet.payload)
+
+    def _watch_carrier(self, now: float) -> None:
+        for path, interface in enumerate(self._interfaces):
+            carrier = has_carrier(interface)
+            if carrier == self._carrier[path]:
+                continue
+            self._carrier[path] = carrier
+            if not carrier:
+                self.endpoint.on_path_unavailable(path, now)
+                continue
+            try:
+                bind_to_interface(self._sockets[path], interface)
+            except OSError:  # gone again
+                self._carrier[path] = False
+                continue
+            self.endpoint.on_path_available(path, now)
+
+    def _sample(self, now: float) -> None:
+        measured = self._begin < now <= self._end + BIN / 2
+        for path in self.endpoint.paths:
+            self._series.append((now - BIN, path.index, path.cwnd, path.srtt, float(path.up)))
+            if measured and path.srtt:
+                self._srtt[path.index].append(path.srtt)
+        self._drain_traces()
+
+    def _drain_traces(self) -> None:
+        for name, traced in (("ingress", self.endpoint.trace_ingress), ("release", self.endpoint.trace_release)):
+            if traced:
+                kept = self._trace[name]
+                for entry in traced:
+                    kept.extend(entry)
+                traced.clear()
+
+    def _counters(self) -> dict[str, Any]:
+        endpoint = self.endpoint
+        return {
+            "paths": [
+                {
+                    "datagrams": path.sent_datagrams,
+                    "bytes": path.sent_bytes,
+                    "lost": path.lost_datagrams,
+                    "control_datagrams": path.control_datagrams,
+                    "control_bytes": path.control_bytes,
+                    "sent": self._sent[path.index],
+                    "received": self._received[path.index],
+                }
+                for path in endpoint.paths
+            ],
+            "rejected": dict(endpoint.rejected),
+            "duplicates": endpoint.duplicates,
+            "received_data": endpoint.received_data,
+            "received_packets": endpoint.received_packets,
+            "delivered_packets": endpoint.delivered_packets,
+            "abandoned_packets": endpoint.abandoned_packets,
+            "ingress_drops": endpoint.ingress.drops,
+            "socket_drops": [dropped(opened) for opened in self._sockets],
+            "cpu_s": time.process_time(),
+            **self._counts,
+        }
+
+    def _report(self) -> dict[str, Any]:
+        lags = [
+            lag
+            for lag, when in zip(self._loop.lags, self._loop.lag_times, strict=True)
+            if self._begin <= when <= self._end
+        ]
+        return {
+            "side": self._side,
+            "begin": self._snapshots[0],
+            "end": self._snapshots[1],
+            "total": self._counters(),
+            "lag_s": percentiles(lags, 50, 99, 100),
+            "srtt_s": self._srtt,
+            "series": self._series,
+        }
+
+    def close(self, folder: Path) -> None:
+        """Write the traces, each three doubles an entry (class, tunnel sequence, time in s); finish the captures."""
+        for name, entries in self._trace.items():
+            with (folder / f"{self._side}-{name}.trace").open("wb") as file:
+                entries.tofile(file)
+        for capture in self._captures.values():
+            capture.close()
+
+
+def main(folder: Path, side: str) -> None:
+    """Be one portal of the run in `folder`."""
+    job, scenario = Job.read(folder)
+    portal = Portal(scenario, side, job)
+    report = portal.serve(announce_ready())
+    portal.close(folder)
+    leave(folder, side, report)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
