@@ -82,8 +82,8 @@ class Links:
         loop.call_every(BIN, BIN, self._sample)
         loop.call_at(self._begin, lambda _: self._at_begin.extend(cable.counters() for cable in self.cables))
         loop.call_at(self._end, lambda _: self._at_end.extend(cable.counters() for cable in self.cables))
-        for number, event in enumerate(self._scenario.event):
-            loop.call_at(self._begin + event.at, lambda now, at=(number, event): self._apply(*at, now))
+        for event in self._scenario.event:
+            loop.call_at(self._begin + event.at, lambda now, event=event: self._apply(event, now))
         loop.stop_on(signal.SIGTERM)
         priority = take_real_time_priority()
         loop.run()
@@ -104,11 +104,10 @@ class Links:
         for cable in self.cables:
             cable.sample(now, measured)
 
-    def _apply(self, number: int, event: EventSpec, now: float) -> None:
+    def _apply(self, event: EventSpec, now: float) -> None:
         index = next(index for index, spec in enumerate(self._scenario.link) if spec.name == event.link)
         for cable in self.cables[2 * index : 2 * index + 2]:
-            # The model is told the planned time, so that capacity is the same in both worlds.
-            apply_event(self._scenario, number, cable.link, now)
+            apply_event(cable.link, event, self._scenario, now)
         if event.up is not None and event.how == "carrier":
             for side in at.PORTALS:
                 set_carrier(self._taps[at.access_interface(side, index)], event.up)
@@ -125,7 +124,6 @@ class Links:
                     "name": cable.link.name,
                     "direction": cable.link.direction,
                     "delay_s": cable.link.delay,
-                    "capacity_bps": cable.link.capacity_bits(begin, end) / (end - begin),
                     "begin": self._at_begin[number],
                     "end": self._at_end[number],
                     "total": cable.counters(),

@@ -12,7 +12,6 @@ import sys
 import time
 from array import array
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from emulation import addresses as at
@@ -54,8 +53,7 @@ class Portal:
         self.endpoint: Endpoint = build_endpoint(
             scenario,
             side,  # type: ignore[arg-type]
-            epoch=job.epoch + (side == at.REMOTE),
-            random=Random(f"{scenario.seed}/scheduler/{side}"),
+            epoch=job.epochs[side],
         )
         self.endpoint.trace_ingress, self.endpoint.trace_release = [], []
         self._trace = {"ingress": array("d"), "release": array("d")}

@@ -39,7 +39,7 @@ class Job:
 
     links: str  # the backend: "own" | "netem"
     pcap: str | None  # folder for captures, or None
-    epoch: int  # of the local portal's tunnel session; the remote one's is one higher
+    epochs: dict[str, int]  # of the tunnel session, by portal
 
     def write(self, folder: Path, scenario: Scenario) -> None:
         """Leave it in the run's folder."""

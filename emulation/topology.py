@@ -30,6 +30,9 @@ SYSCTLS = {
     "net.ipv4.conf.all.send_redirects": "0",
     "net.ipv4.conf.default.send_redirects": "0",
     "net.ipv4.tcp_no_metrics_save": "1",
+    # Linux's usual limits; machines differ, and a receive window decides what a long path can carry.
+    "net.ipv4.tcp_rmem": "4096 131072 6291456",
+    "net.ipv4.tcp_wmem": "4096 16384 4194304",
 }
 # What decides how fast TCP can be, and differs from machine to machine: into the result.
 RECORDED = (
@@ -39,7 +42,6 @@ RECORDED = (
     "net.ipv4.tcp_congestion_control",
     "net.core.rmem_max",
     "net.core.wmem_max",
-    "net.core.netdev_max_backlog",
 )
 
 

@@ -1,0 +1,156 @@
+"""One run from the inside of its namespaces (python -m emulation.driver FOLDER); run.py starts it there.
+
+Order: hosts -> link process -> portals -> captures -> iperf3's servers -> the clock starts -> flows
+start and stop on time -> drain -> everything is asked what it has counted -> records.json. It is the
+first process of the run's process namespace: however it ends, the kernel ends all the others.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from emulation import addresses as at
+from emulation.capturing import Capture, clock_offset
+from emulation.machine import Load, Snapshot, snapshot
+from emulation.program import Job, Program, leave
+from emulation.topology import Network
+from emulation.traffic import Flow, plan
+from mpsim.build import inner_mtu
+from mpsim.errors import MpsimError
+from mpsim.scenario import Scenario
+
+RECORDS = "records"
+# After the last flow has ended: what is on its way may still arrive (a queue of 100 packets at 1 Mbit/s: 1.2 s).
+DRAIN = 0.7  # s
+CHECK_INTERVAL = 0.5  # s between two looks whether all programs live
+
+
+class Driver:
+    """Builds the network, lets the flows run, collects.
+
+    Parameters
+        folder: of the run
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._job, self._scenario = Job.read(folder)
+        self._programs: list[Program] = []
+        self._flows: list[Flow] = []
+        self._snapshots: list[Snapshot] = []
+        self._offsets: list[float] = []
+
+    def run(self) -> dict[str, Any]:
+        """Do the whole run; return its records."""
+        scenario: Scenario = self._scenario
+        mtu = inner_mtu(scenario) if scenario.tunnel is not None else None
+        with ExitStack() as stack:
+            tap = bool(scenario.topology.server_delay)
+            network = stack.enter_context(Network(len(scenario.link), mtu, server_tap=tap))
+            self._start_programs(network)
+            captures = {host: Capture(host, network, self._folder) for host in at.END_HOSTS}
+            for capture in captures.values():
+                capture.wait_ready()
+            self._flows = [Flow(each, network) for each in plan(scenario)]
+            for flow in self._flows:
+                flow.prepare()
+            before = self._interfaces(network)
+            origin = self._serve()
+            reports = [flow.finish() for flow in self._flows]
+            self._wait(time.monotonic() + DRAIN)
+            missed = {host: capture.stop() for host, capture in captures.items()}
+            after = self._interfaces(network)
+            programs = {program.name: program.stop() for program in reversed(self._programs)}
+            return {
+                "clock_offset_s": [offset + origin for offset in self._offsets],
+                "machine": Load.between(*self._snapshots).as_dict(),
+                "sysctls": network.sysctls,
+                "flows": reports,
+                "capture_missed": missed,
+                "interfaces": {"before": before, "after": after},
+                "programs": programs,
+            }
+
+    def _start_programs(self, network: Network) -> None:
+        links = Program("links", _start_here, "emulation.links", self._folder)
+        self._programs.append(links)
+        links.wait_ready()
+        network.attach_access_links()
+        if self._scenario.tunnel is None:
+            return
+        portals = []
+        for side in at.PORTALS:
+            portals.append(Program(side, _starter(network, side), "emulation.portal", self._folder, side))
+        self._programs += portals
+        for portal in portals:
+            portal.wait_ready()
+        network.attach_tunnel()
+
+    def _serve(self) -> float:
+        """Start the clock, let the flows run on time; return the monotonic clock at run time zero."""
+        scenario = self._scenario
+        end = scenario.warmup + scenario.duration
+        self._offsets.append(clock_offset())
+        origin = time.monotonic()
+        for program in self._programs:
+            program.go(origin)
+        actions: list[tuple[float, int, Callable[[], None]]] = []
+        for number, flow in enumerate(self._flows):
+            actions += [
+                (max(0.0, flow.plan.start - flow.plan.setup), 2 * number, flow.start),
+                (flow.plan.stop, 2 * number + 1, flow.stop),
+            ]
+        actions += [(scenario.warmup, -2, self._look), (end, -1, self._look)]
+        heapq.heapify(actions)
+        while actions:
+            when, _, act = heapq.heappop(actions)
+            self._wait(origin + when)
+            act()
+        self._offsets.append(clock_offset())
+        return origin
+
+    def _look(self) -> None:
+        self._snapshots.append(snapshot({program.name: program.process.pid for program in self._programs}))
+
+    def _wait(self, until: float) -> None:
+        """Wait for a time (s, monotonic clock) while all programs, and whoever started us, live."""
+        while (left := until - time.monotonic()) > 0:
+            gone, _, _ = select.select([sys.stdin], [], [], min(left, CHECK_INTERVAL))
+            if gone and not os.read(sys.stdin.fileno(), 1):
+                os._exit(1)  # nobody wants this run any more; the kernel ends the rest
+            for program in self._programs:
+                program.check()
+
+    def _interfaces(self, network: Network) -> dict[str, dict[str, dict[str, int]]]:
+        return {host: network.counters(host) for host in at.HOSTS}
+
+
+def _start_here(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, **options)
+
+
+def _starter(network: Network, host: str) -> Callable[..., subprocess.Popen[bytes]]:
+    return lambda command, **options: network.start(host, command, **options)
+
+
+def main(folder: Path) -> None:
+    """Do the run in `folder`; what goes wrong is left there as one line."""
+    try:
+        records = Driver(folder).run()
+    except MpsimError as error:
+        records = {"error": str(error)}
+    leave(folder, RECORDS, records)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
