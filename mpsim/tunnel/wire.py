@@ -378,6 +378,23 @@ def decode(data: bytes) -> Datagram:
     raise WireError("type")
 
 
+def recode(datagram: Datagram) -> Datagram:
+    """Return a datagram after a way through bytes, its inner packet the same object.
+
+    For the simulation's check that nothing depends on what the wire does not carry. A simulated inner
+    packet has no bytes: an IPv4 header of its length and zeros stand for it.
+    """
+    if not isinstance(datagram, Data):
+        return decode(encode(datagram))
+    packet = datagram.packet
+    stand_in = struct.pack("!BBH", 0x45, 0, packet.size) + bytes(packet.size - 4)
+    copy = decode(b"".join((encode_data_header(datagram), stand_in, _TAG)))
+    if not isinstance(copy, Data):
+        raise AssertionError("data came back as something else")
+    copy.packet = packet
+    return copy
+
+
 def _decode_feedback(body: bytes, epoch: int, path: int, path_sequence: int, sent_us: int) -> Feedback:
     if len(body) < FEEDBACK_BODY:
         raise WireError("length")

@@ -1,0 +1,178 @@
+"""From a scenario to the objects that run it, the same for both worlds: endpoints, links, their events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+from typing import Any, Literal
+
+from mpsim.network.link import Link, bandwidth_delay_product
+from mpsim.network.loss import Bernoulli, GilbertElliott, Loss
+from mpsim.network.rate import ConstantRate, Rate, TraceRate
+from mpsim.network.traces import read_mahimahi
+from mpsim.scenario import EventSpec, LinkSpec, Scenario
+from mpsim.tunnel.congestion import controllers
+from mpsim.tunnel.endpoint import Endpoint, Release
+from mpsim.tunnel.ingress import Ingress
+from mpsim.tunnel.loss_detection import DETECTORS
+from mpsim.tunnel.path import Path as TunnelPath
+from mpsim.tunnel.reorder import FixedTimeout, PassOn, ReorderBuffer
+from mpsim.tunnel.schedulers import schedulers
+from mpsim.tunnel.wire import OVERHEAD
+
+Side = Literal["local", "remote"]
+Direction = Literal["inbound", "outbound"]
+DIRECTIONS: tuple[Direction, Direction] = ("inbound", "outbound")
+# What a path carries at most, outer headers included (Ethernet's MTU).
+OUTER_MTU = 1500
+UDP_HEADERS = 28
+TCP_HEADERS = 52  # with timestamps (RFC 7323), as Linux sends them
+MAHIMAHI_MS = 1e-3
+
+
+def stream(seed: int, *names: str) -> Random:
+    """Return a random stream of its own for a named component: adding another shifts none."""
+    return Random("/".join((str(seed), *names)))  # noqa: S311  # simulation, not secrets
+
+
+def inner_mtu(scenario: Scenario) -> int:
+    """Return the largest inner packet in bytes; without a tunnel what the links carry."""
+    if scenario.tunnel is None:
+        return OUTER_MTU
+    return scenario.tunnel.mtu or OUTER_MTU - OVERHEAD
+
+
+def framing_limit(scenario: Scenario, kind: str, packet_size: int | None, *, tunnelled: bool) -> float:
+    """Return payload over IP bytes of a full packet, for a flow of `kind` with UDP payload `packet_size`."""
+    overhead = OVERHEAD if tunnelled else 0
+    if kind == "tcp":
+        mtu = inner_mtu(scenario) if tunnelled else OUTER_MTU
+        return (mtu - TCP_HEADERS) / (mtu + overhead)
+    payload = packet_size or 0
+    return payload / (payload + UDP_HEADERS + overhead)
+
+
+def build_loss(spec: float | Mapping[str, Any], random: Random) -> Loss | None:
+    """Return the loss process of a link's `loss` value; None: nothing is lost at random."""
+    if isinstance(spec, Mapping):
+        parameters = {key: value for key, value in spec.items() if key != "model"}
+        return GilbertElliott(random=random, **parameters)
+    return Bernoulli(spec, random) if spec else None
+
+
+def build_rate(spec: LinkSpec, direction: Direction) -> Rate:
+    """Return a link's rate: from its trace where it has one for this direction."""
+    trace = spec.trace.of(direction) if spec.trace is not None else None
+    if spec.trace is not None and trace is not None:
+        return TraceRate(read_mahimahi(trace), spec.trace.offset)
+    if spec.rate is None:
+        raise ValueError(f"link {spec.name} has neither a rate nor a trace {direction}")
+    return ConstantRate(spec.rate.of(direction))
+
+
+def build_link(scenario: Scenario, index: int, direction: Direction) -> Link:
+    """Return one direction of link number `index`, with a random stream of its own."""
+    spec = scenario.link[index]
+    rate = build_rate(spec, direction)
+    limit = spec.queue.of(direction)
+    packets = bytes_ = None
+    if limit.unit == "packets":
+        packets = int(limit.value)
+    elif limit.unit == "bytes":
+        bytes_ = int(limit.value)
+    else:
+        mean = rate.capacity_bits(0.0, 60.0) / 60.0
+        round_trip = spec.delay.down + spec.delay.up
+        # Less than one packet would carry nothing.
+        bytes_ = max(OUTER_MTU, round(limit.value * bandwidth_delay_product(mean, round_trip)))
+    return Link(
+        rate,
+        delay=spec.delay.of(direction),
+        queue_packets=packets,
+        queue_bytes=bytes_,
+        loss=build_loss(spec.loss.of(direction), stream(scenario.seed, "link", spec.name, direction)),
+        name=spec.name,
+        direction=direction,
+    )
+
+
+def apply_event(link: Link, event: EventSpec, scenario: Scenario, now: float) -> None:
+    """Let a scripted event happen to one direction of its link at `now` (s)."""
+    direction: Direction = "inbound" if link.direction == "inbound" else "outbound"
+    if event.rate is not None:
+        link.set_rate(ConstantRate(event.rate.of(direction)), now)
+    if event.delay is not None:
+        link.set_delay(event.delay.of(direction))
+    if event.loss is not None:
+        random = stream(scenario.seed, "link", link.name, direction, f"event at {event.at!r}")
+        link.set_loss(build_loss(event.loss.of(direction), random))
+    if event.up is not None:
+        link.set_up(event.up, now)
+
+
+def capacity_of(scenario: Scenario, index: int, direction: Direction) -> Link:
+    """Return a link that nothing was sent on and all events happened to, to be asked for `capacity_bits`.
+
+    Its time begins with the warm-up, so that the measured interval starts at `scenario.warmup`.
+    """
+    link = build_link(scenario, index, direction)
+    for event in sorted(scenario.event, key=lambda event: event.at):
+        if event.link == link.name:
+            apply_event(link, event, scenario, scenario.warmup + event.at)
+    return link
+
+
+def _reorder(scenario: Scenario) -> Any:
+    assert scenario.tunnel is not None  # noqa: S101  # an endpoint exists only with a tunnel
+    spec = scenario.tunnel.reorder
+
+    def make(deliver: Release) -> ReorderBuffer:
+        if spec.mode == "none":
+            return PassOn(deliver)
+        return FixedTimeout(deliver, timeout=spec.timeout)
+
+    return make
+
+
+def build_endpoint(scenario: Scenario, side: Side, *, epoch: int, random_seed: int | None = None) -> Endpoint:
+    """Return one end of the scenario's tunnel.
+
+    epoch: 32 bits that differ from this end's last session; random_seed: default the scenario's.
+    Raises ValueError without a tunnel.
+    """
+    tunnel = scenario.tunnel
+    if tunnel is None:
+        raise ValueError("the scenario has no tunnel")
+    folder = Path(scenario.folder)
+    detector = DETECTORS[tunnel.loss_detection]
+    paths = [
+        TunnelPath(
+            index,
+            name=link.name,
+            metric=link.metric,
+            congestion=controllers.create(tunnel.congestion, folder),
+            detection=detector(),
+            mss=inner_mtu(scenario) + OVERHEAD,
+        )
+        for index, link in enumerate(scenario.link)
+    ]
+    size = tunnel.queue.size
+    return Endpoint(
+        paths=paths,
+        scheduler=schedulers.create(tunnel.scheduler, folder),
+        ingress=Ingress(
+            packets=int(size.value) if size.unit == "packets" else None,
+            bytes=int(size.value) if size.unit == "bytes" else None,
+            single=tunnel.classes == "single",
+        ),
+        reorder=_reorder(scenario),
+        epoch=epoch,
+        random=stream(scenario.seed if random_seed is None else random_seed, "scheduler", side),
+        announce=tunnel.reorder.mode != "none",
+    )
+
+
+def session_epoch(scenario: Scenario, side: Side) -> int:
+    """Return the epoch of a simulated session: reproducible, different for the two ends."""
+    return stream(scenario.seed, "epoch", side).getrandbits(32)

@@ -1,0 +1,288 @@
+"""The simulated world: SimPy plays the clock for the same links and endpoints that the emulation uses.
+
+    from mpsim.scenario import load
+    from mpsim.sim import run
+
+    result = run(load(Path("two-equal.toml")))
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+from mpsim.build import DIRECTIONS, apply_event, build_endpoint, build_link, capacity_of, session_epoch
+from mpsim.metrics import BIN
+from mpsim.network.link import Link
+from mpsim.network.rate import ConstantRate
+from mpsim.result import Result, assemble
+from mpsim.scenario import EventSpec, Scenario
+from mpsim.sim.clock import Clock
+from mpsim.sim.flows import Flow, build_flow
+from mpsim.sim.recorder import Recorder
+from mpsim.sim.wiring import PortalStation, Station, Wire
+from mpsim.summary import aggregation_rows, failover_rows
+from mpsim.tunnel.packet import Packet
+from mpsim.tunnel.wire import Datagram, recode
+
+# What is still under way when the measured interval ends has this long to arrive (s), so that a
+# packet in a queue is not counted as lost.
+DRAIN = 3.0
+# The link between remote portal and server, where it has a delay: no bottleneck.
+SERVER_RATE = 100e9
+
+
+class Simulation:
+    """One scenario on the clock.
+
+    Parameters
+        scenario: what to run
+        through_bytes: encode and decode every datagram (the result is the same; a check)
+    """
+
+    def __init__(self, scenario: Scenario, *, through_bytes: bool = False) -> None:
+        self.scenario = scenario
+        self.clock = Clock()
+        self.wires: dict[tuple[int, str], Wire] = {}
+        for index in range(len(scenario.link)):
+            for direction in DIRECTIONS:
+                self.wires[index, direction] = Wire(self.clock, build_link(scenario, index, direction))
+        self.stations: dict[object, Station] = {}
+        self.portals: dict[str, PortalStation] = {}
+        if scenario.tunnel is not None:
+            self._build_portals(recode if through_bytes else None)
+        self._server_in, self._server_out = self._server_lines()
+        self._connect()
+        self.flows = [self._add_flow(number) for number in range(len(scenario.flow))]
+        self.recorder = Recorder(self.flows, [wire.link for wire in self.wires.values()])
+        for side, direction in (("remote", "inbound"), ("local", "outbound")):
+            if side in self.portals:
+                portal = self.portals[side]
+                self.recorder.add_endpoint(portal.endpoint, direction, portal.delays)  # type: ignore[arg-type]
+        for event in scenario.event:
+            self.clock.process(self._happen(event))
+
+    # Building.
+
+    def _build_portals(self, through: Callable[[Datagram], Datagram] | None) -> None:
+        count = range(len(self.scenario.link))
+        deliver = {"local": self._to_client, "remote": self._to_server}
+        outgoing = {"local": "outbound", "remote": "inbound"}
+        for side in ("local", "remote"):
+            endpoint = build_endpoint(
+                self.scenario,
+                side,  # type: ignore[arg-type]
+                epoch=session_epoch(self.scenario, side),  # type: ignore[arg-type]
+            )
+            wires = [self.wires[index, outgoing[side]] for index in count]
+            portal = PortalStation(self.clock, endpoint, wires, deliver[side], through)
+            self.portals[side] = portal
+            self.clock.call_at(0.0, portal.fire)
+
+    def _connect(self) -> None:
+        """Say where the packets of each link go at its far end."""
+        beside = self.scenario.tunnel is None or any(flow.via != "tunnel" for flow in self.scenario.flow)
+        for (_, direction), wire in self.wires.items():
+            host = self._to_client if direction == "inbound" else self._to_server
+            if not self.portals:
+                wire.receive = host
+                continue
+            portal = self.portals["local" if direction == "inbound" else "remote"]
+            wire.receive = _sorted_by_kind(portal, host) if beside else portal.receive
+
+    def _server_lines(self) -> tuple[Wire | None, Wire | None]:
+        """Return the lines to and from the server, where it is some way off."""
+        delay = self.scenario.topology.server_delay
+        if not delay:
+            return None, None
+        there = Wire(self.clock, Link(ConstantRate(SERVER_RATE), delay=delay))
+        back = Wire(self.clock, Link(ConstantRate(SERVER_RATE), delay=delay))
+        there.receive = self._to_client  # the same table of stations
+        back.receive = lambda item, now: item[1](item[0], now)
+        return there, back
+
+    def _add_flow(self, number: int) -> Flow:
+        spec = self.scenario.flow[number]
+        flow = build_flow(self.scenario, spec, 2 * number)
+        client_sends, server_sends = self._ways(spec.via)
+        forward, backward = (
+            (server_sends, client_sends) if spec.direction == "inbound" else (client_sends, server_sends)
+        )
+        source = Station(self.clock, flow.source, forward)
+        sink = Station(self.clock, flow.sink, backward)
+        self.stations[2 * number] = sink
+        self.stations[2 * number + 1] = source
+        begin = self.scenario.warmup + spec.start if spec.start is not None else 0.0
+        end = self.scenario.warmup + (spec.stop if spec.stop is not None else self.scenario.duration)
+
+        def start(now: float) -> None:
+            flow.source.start(now)
+            source.flush(now)
+
+        def stop(now: float) -> None:
+            flow.source.stop(now)
+
+        self.clock.call_at(begin, start)
+        self.clock.call_at(end, stop)
+        return flow
+
+    def _ways(self, via: str) -> tuple[Callable[[Packet, float], object], Callable[[Packet, float], object]]:
+        """Return how the client and the server send: through the tunnel, or by one link."""
+        if via == "tunnel" and self.portals:
+            client, server = self.portals["local"].inject, self.portals["remote"].inject
+        else:
+            names = [link.name for link in self.scenario.link]
+            index = names.index(via) if via != "tunnel" else 0
+            client, server = _plain(self.wires[index, "outbound"]), _plain(self.wires[index, "inbound"])
+        back = self._server_out
+        if back is None:
+            return client, server
+        return client, _after(back, server)
+
+    # Running.
+
+    def _to_client(self, packet: Packet, now: float) -> None:
+        self.stations[packet.flow].receive(packet, now)
+
+    def _to_server(self, packet: Packet, now: float) -> None:
+        if self._server_in is None:
+            self.stations[packet.flow].receive(packet, now)
+        else:
+            self._server_in.send(packet, packet.size, now)
+
+    def _happen(self, event: EventSpec) -> Generator[Any, Any, None]:
+        """A scripted event, as a SimPy process."""
+        yield self.clock.timeout(self.scenario.warmup + event.at)
+        now = self.clock.now
+        index = [link.name for link in self.scenario.link].index(event.link)
+        for direction in DIRECTIONS:
+            wire = self.wires[index, direction]
+            apply_event(wire.link, event, self.scenario, now)
+            wire.arm()
+        if event.up is not None and event.how == "carrier" or event.up:
+            for portal in self.portals.values():
+                if event.up:
+                    portal.endpoint.on_path_available(index, now)
+                else:
+                    portal.endpoint.on_path_unavailable(index, now)
+                portal.poke(now)
+
+    def run(self) -> None:
+        """Run from the warm-up to the end, and let the last packets arrive."""
+        scenario, recorder = self.scenario, self.recorder
+        begin, end = scenario.warmup, scenario.warmup + scenario.duration
+        number = 0
+        started = False
+        while True:
+            following = round((number + 1) * BIN, 6)
+            if not started and begin < following:
+                self.clock.run_until(begin)
+                recorder.drain(measured=False)
+                recorder.on_begin()
+                started = True
+            if following > end + 1e-9:
+                break
+            self.clock.run_until(following)
+            recorder.sample(following, measured=started)
+            number += 1
+        self.clock.run_until(end)
+        recorder.drain(measured=True)
+        recorder.on_end()
+        self.clock.run_until(end + DRAIN)
+
+    def result(self, wall_s: float) -> Result:
+        """Return what the run gave."""
+        scenario, recorder = self.scenario, self.recorder
+        rows = recorder.rows()
+        begin, end = scenario.warmup, scenario.warmup + scenario.duration
+        links = []
+        lost: dict[str, int] = {}
+        for (index, direction), record in zip(self.wires, recorder.links, strict=True):
+            capacity = capacity_of(scenario, index, direction).capacity_bits(begin, end) / scenario.duration  # type: ignore[arg-type]
+            row = record.row(capacity, scenario.duration)
+            links.append(row)
+            lost[row["name"]] = lost.get(row["name"], 0) + row["drops"]["down"]
+        parts = {
+            "flows": [flow.row() for flow in self.flows],
+            "links": links,
+            "tunnel": self._tunnel_row(),
+            "paths": [record.row() for record in recorder.paths],
+            "aggregation": aggregation_rows(scenario, {flow.spec.name: flow.goodput for flow in self.flows}),
+            "failovers": failover_rows(scenario, rows, lost),
+        }
+        return assemble(
+            scenario,
+            world="simulation",
+            wall_s=wall_s,
+            parts=parts,
+            rows=rows,
+            packages=("simpy", "numpy"),
+            extra={"simulation": {"events": self.clock.calls}},
+        )
+
+    def _tunnel_row(self) -> dict[str, Any] | None:
+        if not self.portals:
+            return None
+        differences = [record.difference for record in self.recorder.paths]
+        data = sum(difference[0] for difference in differences)
+        sent_bytes = sum(difference[1] + difference[4] for difference in differences)
+        inner = sum(portal.endpoint.delivered_packets for portal in self.portals.values())
+        duplicates = sum(portal.endpoint.duplicates for portal in self.portals.values())
+        inner_bytes = sum(portal.inner_bytes for portal in self.portals.values())
+        total_bytes = sum(
+            path.sent_bytes + path.control_bytes
+            for portal in self.portals.values()
+            for path in portal.endpoint.paths
+        )
+        rejected: dict[str, int] = {"malformed": 0, "forged": 0, "replayed": 0}
+        for portal in self.portals.values():
+            for cause, count in portal.endpoint.rejected.items():
+                rejected["replayed" if cause == "replayed" else "malformed"] += count
+        del sent_bytes
+        return {
+            "datagrams_sent": data + sum(difference[3] for difference in differences),
+            "duplicates_ratio": duplicates / inner if inner else None,
+            "overhead_ratio": total_bytes / inner_bytes - 1 if inner_bytes else None,
+            "in_order_delay_s": self.recorder.in_order.summary(50, 95, 99),
+            "rejected": rejected,
+            "ingress_drops": sum(portal.endpoint.ingress.drops for portal in self.portals.values()),
+        }
+
+
+def _plain(wire: Wire) -> Callable[[Packet, float], object]:
+    return lambda packet, now: wire.send(packet, packet.size, now)
+
+
+def _after(line: Wire, onward: Callable[[Packet, float], object]) -> Callable[[Packet, float], object]:
+    def send(packet: Packet, now: float) -> None:
+        line.send((packet, onward), packet.size, now)
+
+    return send
+
+
+def _sorted_by_kind(
+    portal: PortalStation, host: Callable[[Packet, float], object]
+) -> Callable[[Any, float], object]:
+    """Return where the packets of a link go that carries cross traffic beside the tunnel."""
+
+    def receive(item: Any, now: float) -> None:
+        if isinstance(item, Packet):
+            host(item, now)
+        else:
+            portal.receive(item, now)
+
+    return receive
+
+
+def run(scenario: Scenario, *, pcap: Path | None = None, through_bytes: bool = False) -> Result:
+    """Run a scenario in simulation.
+
+    pcap: a folder for captures of every link and both ends of the tunnel; through_bytes: encode and
+    decode every datagram on its way, which must not change the result.
+    """
+    began = time.perf_counter()
+    simulation = Simulation(scenario, through_bytes=through_bytes)
+    simulation.run()
+    return simulation.result(time.perf_counter() - began)

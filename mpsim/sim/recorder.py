@@ -1,0 +1,238 @@
+"""What a simulated run leaves behind: series in bins of 0.1 s, and the rows of the result.
+
+Objects only count; here their counters are read once a bin. So recording costs nothing a packet, and
+memory grows by a few numbers a bin.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mpsim.build import Direction
+from mpsim.metrics import BIN, DelayHistogram
+from mpsim.network.link import Link
+from mpsim.result import SeriesRow
+from mpsim.sim.flows import Flow
+from mpsim.tunnel.endpoint import Endpoint
+from mpsim.units import BITS_PER_BYTE
+
+
+class Series:
+    """One metric of one entity, a number a bin."""
+
+    def __init__(self, entity: str, direction: str, metric: str, read: Callable[[float], float]) -> None:
+        self.entity, self.direction, self.metric = entity, direction, metric
+        self.values = array("d")
+        self._read = read
+
+    def sample(self, now: float) -> None:
+        """Take the value at the end of a bin (s)."""
+        self.values.append(self._read(now))
+
+    def rows(self) -> list[SeriesRow]:
+        """Return the rows of series.csv; a bin is named by its beginning."""
+        return [
+            (round(number * BIN, 1), self.entity, self.direction, self.metric, value)
+            for number, value in enumerate(self.values)
+        ]
+
+
+def rate_of(count: Callable[[], int]) -> Callable[[float], float]:
+    """Turn a growing count of bytes into bit/s a bin."""
+    last = 0
+
+    def read(now: float) -> float:
+        nonlocal last
+        before, last = last, count()
+        return (last - before) * BITS_PER_BYTE / BIN
+
+    return read
+
+
+class LinkRecord:
+    """A link's counters over the measured interval."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.delays = DelayHistogram()
+        self._before = self._counters()
+        self._after = self._before
+
+    def _counters(self) -> tuple[int, int, int, int, int]:
+        link = self.link
+        drops = link.drops
+        return (link.delivered_packets, link.delivered_bytes, drops["queue"], drops["loss"], drops["down"])
+
+    def on_begin(self) -> None:
+        """The measured interval begins."""
+        self._before = self._counters()
+
+    def on_end(self) -> None:
+        """It ends."""
+        self._after = self._counters()
+
+    def drain(self, *, measured: bool) -> None:
+        """Take the waiting times of the last bin."""
+        if measured:
+            self.delays.add(self.link.queue_delays)
+        self.link.queue_delays.clear()
+
+    def row(self, capacity_bps: float, seconds: float) -> dict[str, Any]:
+        """Return the link's row of the result."""
+        packets, size, queue, loss, down = (
+            after - before for before, after in zip(self._before, self._after, strict=True)
+        )
+        return {
+            "name": self.link.name,
+            "direction": self.link.direction,
+            "capacity_bps": capacity_bps,
+            "delivered_bps": size * BITS_PER_BYTE / seconds,
+            "delivered_packets": packets,
+            "drops": {"queue": queue, "loss": loss, "down": down},
+            "queue_delay_s": self.delays.summary(50, 95),
+            "total": {
+                "offered_packets": self.link.offered_packets,
+                "delivered_packets": self.link.delivered_packets,
+                "drops": dict(self.link.drops),
+            },
+        }
+
+
+class PathRecord:
+    """A path's counters over the measured interval, on its sending side."""
+
+    def __init__(self, endpoint: Endpoint, index: int, direction: Direction) -> None:
+        self.path = endpoint.paths[index]
+        self.direction = direction
+        self.srtt = DelayHistogram()
+        self._before = self._counters()
+        self._after = self._before
+
+    def _counters(self) -> tuple[int, int, int, int, int]:
+        path = self.path
+        return (
+            path.sent_datagrams,
+            path.sent_bytes,
+            path.lost_datagrams,
+            path.control_datagrams,
+            path.control_bytes,
+        )
+
+    def on_begin(self) -> None:
+        """The measured interval begins."""
+        self._before = self._counters()
+
+    def on_end(self) -> None:
+        """It ends."""
+        self._after = self._counters()
+
+    def drain(self, *, measured: bool) -> None:
+        """Take the smoothed round-trip time at the end of a bin."""
+        if measured and self.path.up and self.path.srtt:
+            self.srtt.add([self.path.srtt])
+
+    @property
+    def difference(self) -> tuple[int, int, int, int, int]:
+        """Datagrams, bytes, lost, control datagrams, control bytes in the measured interval."""
+        first, second, third, fourth, fifth = (
+            after - before for before, after in zip(self._before, self._after, strict=True)
+        )
+        return first, second, third, fourth, fifth
+
+    def row(self) -> dict[str, Any]:
+        """Return the path's row of the result."""
+        datagrams, size, lost, control, control_size = self.difference
+        return {
+            "link": self.path.name,
+            "direction": self.direction,
+            "datagrams": datagrams + control,
+            "bytes": size + control_size,
+            "srtt_s": self.srtt.summary(50, 95),
+            "lost_ratio": lost / datagrams if datagrams else None,
+            "retransmitted": 0,
+            "reinjected": 0,
+        }
+
+
+class Recorder:
+    """Everything that is read once a bin."""
+
+    def __init__(self, flows: Sequence[Flow], links: Sequence[Link]) -> None:
+        self.series: list[Series] = []
+        self.flows = flows
+        self.links = [LinkRecord(link) for link in links]
+        self.paths: list[PathRecord] = []
+        self.in_order = DelayHistogram()
+        self._in_order_lists: list[list[float]] = []
+        self._begin: list[Callable[[], None]] = []
+        for flow in flows:
+            self._add(f"flow/{flow.spec.name}", flow.spec.direction, "throughput_bps", _flow_rate(flow))
+        for link in links:
+            self._add_link(link)
+
+    def _add(self, entity: str, direction: str, metric: str, read: Callable[[float], float]) -> None:
+        self.series.append(Series(entity, direction, metric, read))
+
+    def _add_link(self, link: Link) -> None:
+        entity = f"link/{link.name}"
+        self._add(entity, link.direction, "throughput_bps", rate_of(lambda: link.delivered_bytes))
+        self._add(entity, link.direction, "queue_bytes", lambda now: link.queue_bytes(now))
+        self._add(entity, link.direction, "up", lambda now: float(link.up))
+
+    def add_endpoint(self, endpoint: Endpoint, direction: Direction, delays: list[float]) -> None:
+        """Watch one end; direction: of what it sends; delays: of what it releases (the other direction)."""
+        self._in_order_lists.append(delays)
+        for index in range(len(endpoint.paths)):
+            record = PathRecord(endpoint, index, direction)
+            self.paths.append(record)
+            self._add_path(record)
+
+    def _add_path(self, record: PathRecord) -> None:
+        path = record.path
+        entity = f"path/{path.name}"
+        # An unlimited window has no number in a table.
+        self._add(
+            entity,
+            record.direction,
+            "cwnd_bytes",
+            lambda now: path.cwnd if path.cwnd != float("inf") else -1.0,
+        )
+        self._add(entity, record.direction, "srtt_s", lambda now: path.srtt)
+        self._add(entity, record.direction, "up", lambda now: float(path.up))
+
+    def on_begin(self) -> None:
+        """The measured interval begins."""
+        for record in (*self.flows, *self.links, *self.paths):
+            record.on_begin()
+
+    def on_end(self) -> None:
+        """It ends."""
+        for record in (*self.flows, *self.links, *self.paths):
+            record.on_end()
+
+    def sample(self, now: float, *, measured: bool) -> None:
+        """Close a bin that ends at `now` (s); measured: it lies in the measured interval."""
+        for series in self.series:
+            series.sample(now)
+        self.drain(measured=measured)
+        for flow in self.flows:
+            flow.on_bin(now)
+
+    def drain(self, *, measured: bool) -> None:
+        """Take all samples gathered since the last call."""
+        for record in (*self.flows, *self.links, *self.paths):
+            record.drain(measured=measured)
+        for delays in self._in_order_lists:
+            if measured:
+                self.in_order.add(delays)
+            delays.clear()
+
+    def rows(self) -> list[SeriesRow]:
+        """Return series.csv."""
+        return [row for series in self.series for row in series.rows()]
+
+
+def _flow_rate(flow: Flow) -> Callable[[float], float]:
+    return rate_of(lambda: flow.delivered_bytes)

@@ -1,0 +1,195 @@
+"""The clock's side of links, portals and agents: each carries what its sans-IO object wants carried.
+
+Timers are lazy: an object is asked for its next time after it was told something, and only an earlier
+one is put on the heap; being called early is harmless by contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mpsim.hosts.agent import Agent
+from mpsim.network.link import Link
+from mpsim.sim.clock import Clock
+from mpsim.tunnel.endpoint import Endpoint, pump
+from mpsim.tunnel.packet import Packet
+from mpsim.tunnel.wire import Datagram
+
+NEVER = float("inf")
+Receive = Callable[[Any, float], object]
+
+
+class Wire:
+    """A link on the clock: one event for each packet, at its arrival."""
+
+    __slots__ = ("_at", "_fire", "_tap", "clock", "link", "receive")
+
+    def __init__(self, clock: Clock, link: Link, tap: Callable[[float, Any], None] | None = None) -> None:
+        self.clock = clock
+        self.link = link
+        self.receive: Receive = _nowhere
+        self._at = NEVER
+        self._fire = self.fire
+        self._tap = tap
+
+    def send(self, packet: Any, size: int, now: float) -> None:
+        """Send a packet of `size` IP bytes."""
+        if self.link.send(packet, size, now) and self._at == NEVER:
+            self.arm()
+
+    def arm(self) -> None:
+        """Ask the link for its next arrival (again, after it was changed)."""
+        time = self.link.next_timeout()
+        if time is not None and time < self._at:
+            self._at = time
+            self.clock.call_at(time, self._fire)
+
+    def fire(self, now: float) -> None:
+        if self._at > now:
+            return
+        self._at = NEVER
+        receive = self.receive
+        for packet in self.link.arrivals(now):
+            if self._tap is not None:
+                self._tap(now, packet)
+            receive(packet, now)
+        if self._at == NEVER:
+            time = self.link.next_timeout()
+            if time is not None:
+                self._at = time
+                self.clock.call_at(time, self._fire)
+
+
+def _nowhere(packet: Any, now: float) -> None:
+    raise AssertionError("a wire that leads nowhere")
+
+
+class Station:
+    """One end of a flow on the clock."""
+
+    __slots__ = ("_at", "_fire", "agent", "clock", "emit")
+
+    def __init__(self, clock: Clock, agent: Agent, emit: Callable[[Packet, float], object]) -> None:
+        self.clock = clock
+        self.agent = agent
+        self.emit = emit
+        self._at = NEVER
+        self._fire = self.fire
+
+    def receive(self, packet: Packet, now: float) -> None:
+        """Hand a packet to the agent, and carry what it answers."""
+        self.agent.receive(packet, now)
+        self.flush(now)
+
+    def flush(self, now: float) -> None:
+        """Carry what the agent wants to send, and take its next time."""
+        agent = self.agent
+        for packet in agent.packets_to_send():
+            self.emit(packet, now)
+        time = agent.next_timeout()
+        if time < self._at:
+            self._at = time
+            self.clock.call_at(time, self._fire)
+
+    def fire(self, now: float) -> None:
+        if self._at > now:
+            return  # armed earlier and served already
+        self._at = NEVER
+        self.agent.handle_timeout(now)
+        self.flush(now)
+
+
+class PortalStation:
+    """One portal on the clock: its endpoint between the wires of its paths and the host behind it.
+
+    Parameters
+        endpoint: the tunnel's end
+        wires: outgoing, one for each path
+        deliver: takes inner packets that leave the tunnel
+        recode: if given, every datagram is turned to bytes and back on its way
+    """
+
+    __slots__ = (
+        "_at",
+        "_busy",
+        "_deliver",
+        "_fire",
+        "_now",
+        "_recode",
+        "_send",
+        "clock",
+        "delays",
+        "endpoint",
+        "inner_bytes",
+        "wires",
+    )
+
+    def __init__(
+        self,
+        clock: Clock,
+        endpoint: Endpoint,
+        wires: list[Wire],
+        deliver: Receive,
+        recode: Callable[[Datagram], Datagram] | None = None,
+    ) -> None:
+        self.clock = clock
+        self.endpoint = endpoint
+        self.wires = wires
+        self._deliver = deliver
+        self._recode = recode
+        self._at = NEVER
+        self._busy = False
+        self._now = 0.0
+        self._fire = self.fire
+        self._send: Callable[[Datagram], object] = self._transmit if recode is None else self._transmit_recoded
+        self.delays: list[float] = []  # from ingress to release, s; the recorder drains it
+        self.inner_bytes = 0
+
+    def inject(self, packet: Packet, now: float) -> None:
+        """Take a packet from the host behind this portal."""
+        self.endpoint.receive_packet(packet, now)
+        if not self._busy:
+            self._carry(now)
+
+    def receive(self, datagram: Datagram, now: float) -> None:
+        """Take a datagram from a path."""
+        self.endpoint.receive_datagram(datagram, datagram.path, now)
+        self._carry(now)
+
+    def poke(self, now: float) -> None:
+        """Carry on after the endpoint was told something directly."""
+        self._carry(now)
+
+    def _carry(self, now: float) -> None:
+        self._busy = True
+        self._now = now
+        pump(self.endpoint, now, self._send, self._release)
+        self._busy = False
+        time = self.endpoint.next_timeout()
+        if time < self._at:
+            self._at = time = max(time, now)
+            self.clock.call_at(time, self._fire)
+
+    def _transmit(self, datagram: Datagram) -> None:
+        self.wires[datagram.path].send(datagram, datagram.size, self._now)
+
+    def _transmit_recoded(self, datagram: Datagram) -> None:
+        assert self._recode is not None  # noqa: S101  # chosen in __init__
+        size = datagram.size
+        copy = self._recode(datagram)
+        if copy.size != size:
+            raise AssertionError(f"{size} bytes on the wire became {copy.size}")
+        self.wires[copy.path].send(copy, size, self._now)
+
+    def _release(self, packet: Packet) -> None:
+        self.delays.append(self._now - packet.entered)
+        self.inner_bytes += packet.size
+        self._deliver(packet, self._now)
+
+    def fire(self, now: float) -> None:
+        if self._at > now:
+            return
+        self._at = NEVER
+        self.endpoint.handle_timeout(now)
+        self._carry(now)

@@ -1,0 +1,110 @@
+"""From what a world counted to aggregation and failovers; both worlds call this, so they mean the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mpsim.build import DIRECTIONS, Direction, capacity_of, framing_limit
+from mpsim.metrics import BIN, aggregate, failover_row
+from mpsim.network.link import Link
+from mpsim.result import SeriesRow
+from mpsim.scenario import FlowSpec, Scenario
+
+PAYLOAD_KINDS = ("tcp", "udp", "pcap", "scapy")
+
+
+def flow_limit(scenario: Scenario, flow: FlowSpec) -> float:
+    """Return the framing limit of a flow: payload over IP bytes of its full packets."""
+    tunnelled = scenario.tunnel is not None and flow.via == "tunnel"
+    return framing_limit(scenario, flow.kind, flow.packet_size, tunnelled=tunnelled)
+
+
+def _used_links(scenario: Scenario, direction: Direction) -> list[Link]:
+    """Return the links whose sum is to be reached: without a tunnel the first alone."""
+    count = len(scenario.link) if scenario.tunnel is not None else 1
+    return [capacity_of(scenario, index, direction) for index in range(count)]
+
+
+def _measured(scenario: Scenario, direction: Direction) -> list[FlowSpec]:
+    return [
+        flow
+        for flow in scenario.flow
+        if flow.direction == direction and flow.kind in ("tcp", "udp") and flow.via == "tunnel"
+    ]
+
+
+def aggregation_rows(scenario: Scenario, goodput: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return the rows of `aggregation`; goodput: bit/s of each flow by name."""
+    begin, end = scenario.warmup, scenario.warmup + scenario.duration
+    rows = []
+    for direction in DIRECTIONS:
+        flows = [(goodput[flow.name], flow_limit(scenario, flow)) for flow in _measured(scenario, direction)]
+        links = _used_links(scenario, direction)
+        capacities = [link.capacity_bits(begin, end) / scenario.duration for link in links]
+        row = aggregate(direction, flows, capacities)
+        if row is not None:
+            rows.append(row)
+    return rows
+
+
+def failover_rows(
+    scenario: Scenario, rows: Sequence[SeriesRow], lost: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    """Return the rows of `failovers`, one for each event that cuts a link or brings it back.
+
+    rows: of series.csv, with throughput_bps of each flow; lost: packets each link lost while down.
+    """
+    events = [event for event in scenario.event if event.up is not None]
+    if not events:
+        return []
+    bins = round(scenario.duration / BIN)
+    begin = scenario.warmup
+    directions = []
+    for direction in DIRECTIONS:
+        flows = _measured(scenario, direction)
+        if flows:
+            directions.append(
+                (_goodput(rows, flows, begin, bins), _wanted(scenario, direction, flows, begin, bins))
+            )
+    return [
+        failover_row(
+            {
+                "link": event.link,
+                "at": begin + event.at,
+                "at_s": event.at,
+                "up": event.up,
+                "lost_packets": lost.get(event.link, 0) if not event.up else 0,
+            },
+            begin,
+            directions,
+        )
+        for event in events
+    ]
+
+
+def _goodput(rows: Sequence[SeriesRow], flows: Sequence[FlowSpec], begin: float, bins: int) -> list[float]:
+    names = {f"flow/{flow.name}" for flow in flows}
+    sums = [0.0] * bins
+    for t, entity, _, metric, value in rows:
+        position = round((t - begin) / BIN)
+        if metric == "throughput_bps" and entity in names and 0 <= position < bins:
+            sums[position] += value
+    return sums
+
+
+def _wanted(
+    scenario: Scenario, direction: Direction, flows: Sequence[FlowSpec], begin: float, bins: int
+) -> list[float]:
+    """Return min(offered, what the links then up can carry as payload) in each bin, bit/s."""
+    offered = sum(
+        (flow.rate or 0.0) if flow.kind == "udp" and flow.bytes is None else float("inf") for flow in flows
+    )
+    limit = min(flow_limit(scenario, flow) for flow in flows)
+    links = _used_links(scenario, direction)
+    wanted = []
+    for position in range(bins):
+        start = begin + position * BIN
+        carried = sum(link.capacity_bits(start, start + BIN) for link in links) / BIN
+        wanted.append(min(offered, limit * carried))
+    return wanted
