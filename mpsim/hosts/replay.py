@@ -1,0 +1,123 @@
+"""Replayed traffic: packets whose sizes (or bytes) and times are given, and the sink that counts them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from mpsim.headers import payload_size
+from mpsim.tunnel.packet import CLASS_UDP, Packet
+
+NEVER = float("inf")
+HEADERS = 28  # IPv4 and UDP, of a packet of which only the size is known
+
+
+class Replayed:
+    """Payload of a replayed packet: its number, when it was sent (s), its payload bytes, and all bytes or None."""
+
+    __slots__ = ("data", "number", "size", "time")
+
+    def __init__(self, number: int, time: float, size: int, data: bytes | None) -> None:
+        self.number = number
+        self.time = time
+        self.size = size
+        self.data = data
+
+
+class ReplaySource:
+    """Sends what a schedule says; it is read one packet ahead, so it may be long or without end.
+
+    Parameters
+        flow: flow key of the packets it sends
+        schedule: (time since the start in s, IP packet as bytes or its size in bytes), in order of time
+    """
+
+    def __init__(self, flow: object, schedule: Iterable[tuple[float, bytes | int]]) -> None:
+        self.flow = flow
+        self.sent_packets = 0
+        self._schedule: Iterator[tuple[float, bytes | int]] = iter(schedule)
+        self._begin = 0.0
+        self._at = NEVER
+        self._next: bytes | int = 0
+        self._out: list[Packet] = []
+
+    def start(self, now: float) -> None:
+        """Begin to send: time 0 of the schedule is now."""
+        self._begin = now
+        self._advance()
+
+    def stop(self, now: float) -> None:
+        """Send nothing from now on."""
+        self._at = NEVER
+        self._schedule = iter(())
+
+    def _advance(self) -> None:
+        entry = next(self._schedule, None)
+        if entry is None:
+            self._at = NEVER
+        else:
+            self._at, self._next = self._begin + entry[0], entry[1]
+
+    def receive(self, packet: Packet, now: float) -> None:
+        """Nothing comes back."""
+
+    def packets_to_send(self) -> list[Packet]:
+        out = self._out
+        if out:
+            self._out = []
+        return out
+
+    def next_timeout(self) -> float:
+        return self._at
+
+    def handle_timeout(self, now: float) -> None:
+        while self._at <= now:
+            self._out.append(self._packet(self._next, now))
+            self.sent_packets += 1
+            self._advance()
+
+    def _packet(self, given: bytes | int, now: float) -> Packet:
+        if isinstance(given, int):
+            payload = Replayed(self.sent_packets, now, max(0, given - HEADERS), None)
+            return Packet(given, self.flow, payload, cls=CLASS_UDP)
+        packet = Packet.from_bytes(given)
+        packet.flow = self.flow
+        packet.payload = Replayed(self.sent_packets, now, payload_size(given), given)
+        return packet
+
+
+class ReplaySink:
+    """Counts what arrives; `window` [begin, end) says by time of sending what counts for the loss."""
+
+    def __init__(self) -> None:
+        self.received_packets = 0
+        self.delivered_bytes = 0  # payload
+        self.out_of_order = 0
+        self.in_window = 0
+        self.window = (0.0, NEVER)
+        self.delays: list[float] = []  # one-way, s; the driver drains it
+        self._highest = -1
+
+    def receive(self, packet: Packet, now: float) -> None:
+        replayed: Replayed = packet.payload
+        self.received_packets += 1
+        self.delivered_bytes += replayed.size
+        self.delays.append(now - replayed.time)
+        begin, end = self.window
+        if begin <= replayed.time < end:
+            self.in_window += 1
+        if replayed.number > self._highest:
+            self._highest = replayed.number
+        else:
+            self.out_of_order += 1
+
+    def packets_to_send(self) -> list[Packet]:
+        return []
+
+    def next_timeout(self) -> float:
+        return NEVER
+
+    def handle_timeout(self, now: float) -> None:
+        """Nothing is due."""
+
+    def stop(self, now: float) -> None:
+        """A sink only listens."""

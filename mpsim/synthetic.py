@@ -1,0 +1,139 @@
+"""Simulated packets and datagrams as real bytes, for captures: valid headers and checksums, zero payload.
+
+What a simulated host knows of a packet goes into the headers (sequence numbers, SACK blocks, timestamps,
+echo numbers); addresses and ports are those of the emulated network, so that captures of both worlds
+can be read with the same filters. The size is exactly the simulated one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mpsim import headers
+from mpsim.hosts.ping import Echo
+from mpsim.hosts.replay import Replayed
+from mpsim.hosts.segments import Ack, Segment
+from mpsim.tunnel.packet import Packet
+from mpsim.tunnel.wire import Data, Feedback, Probe, Skip, encode, encode_data_header
+
+CLIENT, SERVER = headers.address("10.77.1.2"), headers.address("10.77.2.2")
+FIRST_SERVER_PORT, FIRST_CLIENT_PORT, FIRST_ECHO_ID = 5201, 16_001, 1
+TUNNEL_PORT = 4725
+# RFC 2544's addresses for measurements: replayed packets come from them, see `replay_source`.
+_BENCHMARK = (198, 18)
+
+_MS_PER_S = 1000  # the grain of TCP's timestamps
+_NOP2 = b"\x01\x01"
+_SYN_OPTIONS = b"\x02\x04%b\x04\x02"  # MSS, SACK permitted
+_WINDOW_SCALE = b"\x01\x03\x03\x0a"
+
+
+def access_address(local: bool, link: int) -> bytes:
+    """Return the address of a portal on an access link, as the emulated network has it."""
+    return bytes((10, 78, link, 1 if local else 2))
+
+
+def replay_source(flow: int) -> bytes:
+    """Return the address that the packets of a replayed flow (its index) come from.
+
+    One a flow, so that the far end knows them, and one to which answers lead nowhere: no host here
+    takes part in the conversation that a capture replays.
+    """
+    return bytes((*_BENCHMARK, flow >> 8, flow & 0xFF))
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What the bytes of a flow's packets are made from: its index in the scenario, its TCP's full segment in bytes."""
+
+    index: int
+    mss: int = 1380
+
+
+class Synthesizer:
+    """Turns what crosses a link or enters and leaves the tunnel into bytes.
+
+    Parameters
+        flows: what is behind the flow keys of simulated packets, of both directions
+    """
+
+    def __init__(self, flows: Mapping[Any, Named]) -> None:
+        self._flows = dict(flows)
+
+    def link_bytes(self, thing: Any, direction: str) -> bytes:
+        """Return the IP packet that crosses a link: a tunnel's datagram, or a packet beside the tunnel."""
+        if isinstance(thing, Packet):
+            return self.inner_bytes(thing, direction)
+        return self._datagram_bytes(thing, direction)
+
+    def _datagram_bytes(self, datagram: Data | Feedback | Skip | Probe, direction: str) -> bytes:
+        traffic_class = 0
+        if isinstance(datagram, Data):
+            packet = datagram.packet
+            traffic_class = packet.dscp << 2 | packet.ecn  # RFC 6040: copied to the outer header
+            body = encode_data_header(datagram) + self.inner_bytes(packet, direction) + bytes(16)
+        else:
+            body = encode(datagram)
+        link = datagram.path
+        outbound = direction == "outbound"
+        source, destination = access_address(outbound, link), access_address(not outbound, link)
+        outer = headers.udp((TUNNEL_PORT, TUNNEL_PORT), body)
+        return headers.ipv4(source, destination, headers.UDP, outer, traffic_class=traffic_class)
+
+    def inner_bytes(self, packet: Packet, direction: str) -> bytes:
+        """Return an inner packet; direction says which way it travels ("inbound": server to client)."""
+        payload = packet.payload
+        if isinstance(payload, bytes):
+            return payload
+        if isinstance(payload, Replayed) and payload.data is not None:
+            return payload.data
+        named = self._flows[packet.flow]
+        source, destination = (CLIENT, SERVER) if direction == "outbound" else (SERVER, CLIENT)
+        ports = (FIRST_CLIENT_PORT + named.index, FIRST_SERVER_PORT + named.index)
+        if direction != "outbound":
+            ports = ports[::-1]
+        room = packet.size - headers.IPV4_SIZE
+        protocol, body = _transport(payload, ports, named, room)
+        traffic_class = packet.dscp << 2 | packet.ecn
+        return headers.ipv4(source, destination, protocol, body, traffic_class=traffic_class)
+
+
+def _transport(payload: Any, ports: tuple[int, int], named: Named, room: int) -> tuple[int, bytes]:
+    if isinstance(payload, Segment):
+        return headers.TCP, _segment(payload, ports, named.mss)
+    if isinstance(payload, Ack):
+        return headers.TCP, _ack(payload, ports, named.mss)
+    if isinstance(payload, Echo):
+        rest = bytes(room - headers.ICMP_SIZE)
+        return headers.ICMP, headers.echo(FIRST_ECHO_ID + named.index, payload.number, rest, reply=payload.reply)
+    if room < headers.UDP_SIZE:
+        return headers.EXPERIMENTAL, bytes(room)
+    return headers.UDP, headers.udp(ports, bytes(room - headers.UDP_SIZE))
+
+
+def _segment(segment: Segment, ports: tuple[int, int], mss: int) -> bytes:
+    stamps = _timestamps(segment.time, 0.0)
+    if segment.index < 0:
+        options = _SYN_OPTIONS % mss.to_bytes(2, "big") + stamps + _WINDOW_SCALE
+        return headers.tcp(ports, 0, 0, headers.SYN, options)
+    options = _NOP2 + stamps
+    return headers.tcp(ports, 1 + segment.index * mss, 1, headers.ACK, options, bytes(segment.length))
+
+
+def _ack(ack: Ack, ports: tuple[int, int], mss: int) -> bytes:
+    options = _NOP2 + _timestamps(ack.time, ack.echo)
+    if ack.sacks:
+        edges = [1 + edge * mss for block in ack.sacks for edge in block]
+        blocks = b"".join((edge & 0xFFFF_FFFF).to_bytes(4, "big") for edge in edges)
+        options += _NOP2 + bytes((5, 2 + len(blocks))) + blocks
+    if not ack.ack and not ack.sacks:
+        return headers.tcp(ports, 0, 1, headers.SYN | headers.ACK, options)  # nothing yet: the answer to a SYN
+    return headers.tcp(ports, 1, 1 + ack.ack * mss, headers.ACK, options)
+
+
+def _timestamps(value: float, echo: float) -> bytes:
+    """Return the timestamps option (RFC 7323, section 3) of two times (s), without padding."""
+    stamps = (int(time * _MS_PER_S) & 0xFFFF_FFFF for time in (value, echo))
+    return b"\x08\x0a" + b"".join(stamp.to_bytes(4, "big") for stamp in stamps)
