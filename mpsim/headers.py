@@ -34,7 +34,10 @@ def checksum(data: bytes) -> int:
 def ipv4(
     source: bytes, destination: bytes, protocol: int, body: bytes, *, traffic_class: int = 0, number: int = 0
 ) -> bytes:
-    """Return an IPv4 packet; `number` is its identification, free for any use in what is never fragmented (RFC 6864)."""
+    """Return an IPv4 packet with its checksums.
+
+    number is its identification, free for any use in what is never fragmented (RFC 6864).
+    """
     head = _IPV4.pack(
         0x45, traffic_class, IPV4_SIZE + len(body), number, _DONT_FRAGMENT, TTL, protocol, 0, source, destination
     )
