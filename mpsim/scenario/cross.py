@@ -130,12 +130,19 @@ def _flow_times(key: str, flow: Raw, raw: Raw) -> Iterator[Fault]:
         yield Fault(f"{key}.stop", f"later than the start at {format_time(begin)}; given {shown(flow['stop'])}")
 
 
-def _flow_payload(key: str, flow: Raw, raw: Raw) -> Iterator[Fault]:
+def largest_payload(flow: Raw, raw: Raw) -> int:
+    """Bytes of payload that fit into one packet of a flow, by what it crosses."""
     tunnel = raw.get("tunnel")
-    largest = limits.PAYLOAD_BYTES[1]
-    if isinstance(tunnel, Mapping) and tunnel.get("system") != DIRECT and flow.get("via", "tunnel") == "tunnel":
-        mtu = tunnel.get("mtu")
-        largest = (mtu if isinstance(mtu, int) else limits.INNER_MTU[1]) - limits.IP_AND_UDP_BYTES
+    if not isinstance(tunnel, Mapping) or tunnel.get("system") == DIRECT or flow.get("via", "tunnel") != "tunnel":
+        return limits.PAYLOAD_BYTES[1]
+    mtu = tunnel.get("mtu")
+    if not isinstance(mtu, int) or not limits.INNER_MTU[0] <= mtu <= limits.INNER_MTU[1]:
+        mtu = limits.INNER_MTU[1]
+    return mtu - limits.IP_AND_UDP_BYTES
+
+
+def _flow_payload(key: str, flow: Raw, raw: Raw) -> Iterator[Fault]:
+    largest = largest_payload(flow, raw)
     for name in ("packet_size", "size"):
         given = flow.get(name)
         # Beyond what any payload may be, the value's own range has told it.

@@ -55,7 +55,11 @@ def key_of(location: Iterable[str | int]) -> str:
 
 def faults_of(error: ValidationError, models: Mapping[str, type[BaseModel]]) -> list[Fault]:
     """Translate every fault pydantic found; ``models`` gives the known keys of each table."""
-    return [fault for detail in error.errors() for fault in _translate(detail, models)]
+    details = error.errors()
+    inside = {detail["loc"][0] for detail in details if len(detail["loc"]) > 1}
+    # Pydantic counts only the entries that are right: a list whose only entry is wrong is not too short.
+    told = [detail for detail in details if detail["type"] != "too_short" or detail["loc"][0] not in inside]
+    return [fault for detail in told for fault in _translate(detail, models)]
 
 
 def _translate(detail: Any, models: Mapping[str, type[BaseModel]]) -> list[Fault]:

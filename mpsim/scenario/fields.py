@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import PlainSerializer, PlainValidator, ValidationInfo
 
-from mpsim.registry import Registry, unknown
+from mpsim.registry import Registry
 from mpsim.scenario import limits
 from mpsim.scenario.faults import KeyFaults, shown
 from mpsim.units import (
@@ -97,9 +98,9 @@ def word(key: str) -> Read:
         allowed = " | ".join(words.now) or "nothing"
         if value in words.later:
             raise ValueError(f"{allowed} in this version; given {shown(value)}")
-        if isinstance(value, str):
-            raise ValueError(f"{allowed} allowed: {unknown('word', value, words.now)}")
-        raise ValueError(f"{allowed} is needed; given {shown(value)}")
+        near = difflib.get_close_matches(value, words.now, n=1) if isinstance(value, str) else []
+        hint = f', did you mean "{near[0]}"?' if near else ""
+        raise ValueError(f"{allowed} is needed; given {shown(value)}{hint}")
 
     return read
 

@@ -14,15 +14,16 @@ from pydantic import ValidationError
 from mpsim.errors import Fault, InputError
 from mpsim.registry import unknown
 from mpsim.scenario import files, limits
-from mpsim.scenario.cross import cross_faults, tables
+from mpsim.scenario.cross import cross_faults, largest_payload, tables
 from mpsim.scenario.faults import faults_of, shown
 from mpsim.scenario.model import TABLES, Scenario
 from mpsim.scenario.overrides import apply, put
 from mpsim.systems import DEFAULT_TUNNEL, DIRECT, SYSTEMS
 
+UDP_PAYLOAD_BYTES = 1200
 _FLOW_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "tcp": {"congestion": "cubic"},
-    "udp": {"packet_size": 1200, "arrivals": "constant"},
+    "udp": {"arrivals": "constant"},
     "ping": {"interval": "200ms", "size": 56},
 }
 
@@ -127,7 +128,7 @@ def _fill(raw: dict[str, Any]) -> list[Fault]:
         kind = flow.get("kind")
         if isinstance(kind, str) and isinstance(flow, dict):
             numbers[kind] = numbers.get(kind, 0) + 1
-            _fill_flow(flow, kind, numbers[kind])
+            _fill_flow(flow, kind, numbers[kind], raw)
     return _fill_tunnel(raw)
 
 
@@ -144,7 +145,9 @@ def _fill_tunnel(raw: dict[str, Any]) -> list[Fault]:
     return [Fault("tunnel.system", unknown("system", str(system), SYSTEMS))]
 
 
-def _fill_flow(flow: dict[str, Any], kind: str, number: int) -> None:
+def _fill_flow(flow: dict[str, Any], kind: str, number: int, raw: Mapping[str, Any]) -> None:
     flow.setdefault("name", f"{kind}{number}")
+    if kind == "udp":
+        flow.setdefault("packet_size", min(UDP_PAYLOAD_BYTES, largest_payload(flow, raw)))
     for key, value in _FLOW_DEFAULTS.get(kind, {}).items():
         flow.setdefault(key, value)

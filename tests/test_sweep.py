@@ -1,0 +1,127 @@
+"""A sweep runs what is missing, once each, and a row a run is left whatever happens."""
+
+from __future__ import annotations
+
+import csv
+import sqlite3
+from pathlib import Path
+
+import pytest
+from conftest import Mpsim
+
+from mpsim import sweep as module
+from mpsim.scenario import load
+from mpsim.store import Row, Store
+from mpsim.sweep import Sweep, key_of
+
+GRID = '\n[sweep]\n"tunnel.scheduler" = ["greedy", "min-rtt"]\n'
+SHORT = ("--set", "duration=1s", "--set", "event[0].at=500ms", "--set", "flow[0].bytes=10kB")
+BROKEN = """
+from mpsim.tunnel.schedulers import Scheduler
+
+
+class Broken(Scheduler):
+    name = "broken"
+
+    def select(self, packet, paths, now):
+        raise ArithmeticError("on purpose")
+"""
+
+
+@pytest.fixture
+def grid_file(right_file: Path) -> Path:
+    right_file.write_text(right_file.read_text() + GRID)
+    return right_file
+
+
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "runs.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_grid_times_repetitions_and_resumes(grid_file: Path, mpsim: Mpsim, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = ("sweep", grid_file, *SHORT, "-j", 2, "--reps", 2, "--out", out)
+    ended = mpsim(*command)
+    assert ended.status == 0, ended.err
+    rows = rows_of(out)
+    assert [(row["tunnel.scheduler"], row["seed"], row["repetition"]) for row in rows] == [
+        ("greedy", "3", "0"),
+        ("greedy", "4", "1"),
+        ("min-rtt", "3", "0"),
+        ("min-rtt", "4", "1"),
+    ]
+    assert all(float(row["flow.udp1.goodput_bps"]) > 0 for row in rows)
+    first = (out / "runs.csv").read_bytes()
+    database = sqlite3.connect(out / "runs.sqlite")
+    key, label = database.execute("SELECT key, label FROM runs ORDER BY key").fetchone()
+    database.execute("UPDATE runs SET label = 'untouched'")
+    database.execute("DELETE FROM runs WHERE key = ?", (key,))
+    database.commit()
+    assert mpsim(*command).status == 0
+    assert (out / "runs.csv").read_bytes() == first
+    labels = dict(database.execute("SELECT key, label FROM runs"))
+    database.close()
+    assert labels.pop(key) == label, "the missing run was run"
+    assert set(labels.values()) == {"untouched"}, "and no other"
+
+
+def test_failed_run_is_a_row_with_its_error_and_is_tried_again(right_file: Path, mpsim: Mpsim, tmp_path: Path) -> None:
+    (right_file.parent / "broken.py").write_text(BROKEN)
+    right_file.write_text(right_file.read_text() + '\n[sweep]\n"tunnel.scheduler" = ["broken.py:Broken", "greedy"]\n')
+    command = ("sweep", right_file, *SHORT, "-j", 1, "--out", tmp_path / "out")
+    ended = mpsim(*command)
+    assert ended.status == 1
+    broken, greedy = rows_of(tmp_path / "out")
+    assert (broken["error"], broken["valid"]) == ("ArithmeticError: on purpose", "")
+    assert (greedy["error"], greedy["valid"]) == ("", "True")
+    (right_file.parent / "broken.py").write_text(
+        BROKEN.replace('raise ArithmeticError("on purpose")', "return paths[:1]")
+    )
+    assert mpsim(*command).status == 0
+
+
+def test_key_covers_what_decides_the_outcome(right_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (right_file.parent / "a.trace").write_text("1\n2\n")
+    trace = "link[1].trace={down='a.trace'}"
+    keys = [
+        key_of(load(right_file)),
+        key_of(load(right_file, seed=4)),
+        key_of(load(right_file, ["link[0].delay=11ms"])),
+        key_of(load(right_file), "emulation"),
+        key_of(load(right_file, [trace])),
+    ]
+    assert key_of(load(right_file)) == keys[0]
+    (right_file.parent / "a.trace").write_text("1\n3\n")
+    keys.append(key_of(load(right_file, [trace])))
+    monkeypatch.setattr(module, "own_sources", lambda: b"changed")
+    keys.append(key_of(load(right_file)))
+    assert len(set(keys)) == len(keys)
+
+
+def test_wrong_point_is_told_before_anything_is_written(right_file: Path, mpsim: Mpsim, tmp_path: Path) -> None:
+    right_file.write_text(right_file.read_text() + '\n[sweep]\n"tunnel.scheduler" = ["greedy", "gredy"]\n')
+    ended = mpsim("sweep", right_file, "--out", tmp_path / "out")
+    assert (ended.status, ended.err.partition(":")[0]) == (2, "tunnel.scheduler")
+    assert not (tmp_path / "out").exists()
+
+
+def test_database_that_is_none(grid_file: Path, mpsim: Mpsim, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "runs.sqlite").write_text("not a database, by far not one" * 100)
+    ended = mpsim("sweep", grid_file, "--out", tmp_path / "out")
+    assert (ended.status, ended.err.partition(":")[0]) == (2, "--out")
+
+
+def test_row_is_committed_at_once(tmp_path: Path) -> None:
+    row = Row("k", "label", "simulation", 1, True, None, {"a": 0.1, "b": None})
+    with Store(tmp_path / "runs.sqlite") as writing, Store(tmp_path / "runs.sqlite") as reading:
+        writing.put(row)
+        assert reading.rows(["k", "other"]) == {"k": row}
+
+
+def test_equal_points_are_one_run(right_file: Path, tmp_path: Path) -> None:
+    right_file.write_text(right_file.read_text() + "\n[sweep]\nseed = [1, 1]\n")
+    scenario = load(right_file)
+    with Sweep(scenario, scenario.expand(), repetitions=1, folder=tmp_path / "out") as sweep:
+        assert (len(sweep.runs), len(sweep.missing())) == (2, 1)
