@@ -35,7 +35,8 @@ def shapes() -> Registry[Shape]:
 
 def write(folder: Path, side: int) -> None:
     (folder / "mine.py").write_text(
-        f"from {__name__} import Shape\nclass Square(Shape):\n    def __init__(self, *, side: int = {side}): self.side = side\n"
+        f"from {__name__} import Shape\n\nclass Square(Shape):\n"
+        f"    def __init__(self, *, side: int = {side}):\n        self.side = side\n"
     )
 
 
@@ -79,7 +80,7 @@ def test_edited_file_is_picked_up_even_within_the_clocks_grain(shapes: Registry[
 
 
 def test_unknown_name_suggests_the_nearest(shapes: Registry[Shape]) -> None:
-    with pytest.raises(ValueError, match='no shape "cirle", did you mean "circle".*known: circle, dict'):
+    with pytest.raises(ValueError, match=r'no shape "cirle", did you mean "circle".*known: circle, dict'):
         shapes.find("cirle")
 
 
