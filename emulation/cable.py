@@ -7,7 +7,7 @@ from array import array
 from typing import Any
 
 from emulation.loop import BATCH, Loop
-from emulation.program import percentiles
+from emulation.ranks import percentiles
 from mpsim.network.link import Link
 from mpsim.pcap import PcapWriter
 

@@ -21,18 +21,19 @@ from typing import Any
 
 from emulation import addresses as at
 from emulation.capturing import Capture, clock_offset
-from emulation.machine import Load, Snapshot, snapshot
+from emulation.machine import Load, Snapshot, is_stopped, snapshot
 from emulation.program import Job, Program, leave
 from emulation.topology import Network
 from emulation.traffic import Flow, plan
-from mpsim.build import inner_mtu
+from mpsim.build import DIRECTIONS, build_link, inner_mtu
 from mpsim.errors import MpsimError
 from mpsim.scenario import Scenario
+from mpsim.units import BITS_PER_BYTE
 
 RECORDS = "records"
-# After the last flow has ended: what is on its way may still arrive (a queue of 100 packets at 1 Mbit/s: 1.2 s).
-DRAIN = 0.7  # s
-CHECK_INTERVAL = 0.5  # s between two looks whether all programs live
+# After the last flow has ended: what is on its way may still arrive.
+DRAIN = (0.7, 3.0)  # s, at least and at most
+CHECK_INTERVAL = 0.1  # s between two looks whether all programs live and run
 
 
 class Driver:
@@ -49,6 +50,7 @@ class Driver:
         self._flows: list[Flow] = []
         self._snapshots: list[Snapshot] = []
         self._offsets: list[float] = []
+        self._stopped: set[str] = set()
 
     def run(self) -> dict[str, Any]:
         """Do the whole run; return its records."""
@@ -67,7 +69,7 @@ class Driver:
             before = self._interfaces(network)
             origin = self._serve()
             reports = [flow.finish() for flow in self._flows]
-            self._wait(time.monotonic() + DRAIN)
+            self._wait(time.monotonic() + _drain(scenario))
             missed = {host: capture.stop() for host, capture in captures.items()}
             after = self._interfaces(network)
             programs = {program.name: program.stop() for program in reversed(self._programs)}
@@ -77,6 +79,7 @@ class Driver:
                 "sysctls": network.sysctls,
                 "flows": reports,
                 "capture_missed": missed,
+                "stopped": sorted(self._stopped),
                 "interfaces": {"before": before, "after": after},
                 "programs": programs,
             }
@@ -130,9 +133,29 @@ class Driver:
                 os._exit(1)  # nobody wants this run any more; the kernel ends the rest
             for program in self._programs:
                 program.check()
+            self._stopped |= {name for name, pid in self._processes().items() if is_stopped(pid)}
+
+    def _processes(self) -> dict[str, int]:
+        found = {program.name: program.process.pid for program in self._programs}
+        for flow in self._flows:
+            found |= flow.processes()
+        return found
 
     def _interfaces(self, network: Network) -> dict[str, dict[str, dict[str, int]]]:
         return {host: network.counters(host) for host in at.HOSTS}
+
+
+def _drain(scenario: Scenario) -> float:
+    """Return how long the fullest queue takes to empty (s)."""
+    wanted = 0.0
+    for index in range(len(scenario.link)):
+        for direction in DIRECTIONS:
+            rate = build_link(scenario, index, direction).mean_rate
+            queue = scenario.link[index].queue.of(direction)
+            size = queue.value * at.OUTER_MTU if queue.unit == "packets" else queue.value
+            if queue.unit != "bdp" and rate:
+                wanted = max(wanted, size * BITS_PER_BYTE / rate)
+    return min(max(DRAIN[0], wanted + DRAIN[0]), DRAIN[1])
 
 
 def _start_here(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:

@@ -21,7 +21,6 @@ from emulation.program import (
     announce_ready,
     has_real_time_priority,
     leave,
-    percentiles,
     take_real_time_priority,
 )
 from emulation.tun import open_tap, set_address, set_carrier, set_mtu, set_queue_length
@@ -116,9 +115,7 @@ class Links:
         begin, end = self._begin, self._end
         return {
             "priority": priority,
-            "lag_s": percentiles(
-                [lag for lag, when in zip(loop.lags, loop.lag_times, strict=True) if begin <= when <= end], 50, 99, 100
-            ),
+            "lag_s": loop.lag(begin, end),
             "links": [
                 {
                     "name": cable.link.name,

@@ -17,9 +17,11 @@ import time
 from array import array
 from collections.abc import Callable
 
+from emulation.ranks import percentiles
 from emulation.timer import Timer
 
 BATCH = 64  # packets drained from one descriptor in one wake-up: enough to amortise, short enough to be fair
+LONG_LAG = 0.005  # s; a packet that waits longer is no longer where the model has it
 
 
 class Loop:
@@ -42,6 +44,11 @@ class Loop:
         self._stopped = False
         self.lags = array("d")  # s, how late each alarm was answered
         self.lag_times = array("d")  # s, when
+
+    def lag(self, begin: float, end: float) -> dict[str, float]:
+        """Return how late alarms of an interval (s) were answered: p50, p99, p100, and all long stalls together."""
+        lags = [lag for lag, when in zip(self.lags, self.lag_times, strict=True) if begin <= when <= end]
+        return {**(percentiles(lags, 50, 99, 100) or {}), "stalled": sum(lag for lag in lags if lag > LONG_LAG)}
 
     def now(self) -> float:
         """Return the time since the origin (s)."""

@@ -77,3 +77,12 @@ class Load:
             "run_queue_wait_ratio": dict(self.run_queue_wait),
             "cores": os.cpu_count(),
         }
+
+
+def is_stopped(pid: int) -> bool:
+    """Return whether somebody has stopped a process by a signal."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state in {"T", "t"}

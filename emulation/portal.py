@@ -16,7 +16,7 @@ from typing import Any
 
 from emulation import addresses as at
 from emulation.loop import BATCH, Loop
-from emulation.program import Job, announce_ready, leave, percentiles
+from emulation.program import Job, announce_ready, leave
 from emulation.sockets import LONGEST_DATAGRAM, UNAVAILABLE, bind_to_interface, dropped, open_path_socket
 from emulation.tun import has_carrier, open_tun, set_queue_length
 from mpsim.build import build_endpoint
@@ -63,7 +63,7 @@ class Portal:
             self._captures = {way: PcapWriter(folder / f"tunnel-{side}-{way}.pcap") for way in ("in", "out")}
         self._loop: Loop
         self._counts = dict.fromkeys(
-            ("tun_read", "tun_written", "tun_write_errors", "tun_odd", "send_errors", "send_blocked", "receive_errors"),
+            ("inner_bytes", "tun_read", "tun_written", "tun_write_errors", "tun_odd", "send_errors", "send_blocked", "receive_errors"),
             0,
         )
         self._received = [0] * len(self._sockets)
@@ -145,6 +145,7 @@ class Portal:
             self._counts["tun_write_errors"] += 1
             return
         self._counts["tun_written"] += 1
+        self._counts["inner_bytes"] += packet.size
         if "out" in self._captures:
             self._captures["out"].write(self._loop.now(), packet.payload)
 
@@ -208,17 +209,12 @@ class Portal:
         }
 
     def _report(self) -> dict[str, Any]:
-        lags = [
-            lag
-            for lag, when in zip(self._loop.lags, self._loop.lag_times, strict=True)
-            if self._begin <= when <= self._end
-        ]
         return {
             "side": self._side,
             "begin": self._snapshots[0],
             "end": self._snapshots[1],
             "total": self._counters(),
-            "lag_s": percentiles(lags, 50, 99, 100),
+            "lag_s": self._loop.lag(self._begin, self._end),
             "srtt_s": self._srtt,
             "series": self._series,
         }

@@ -16,7 +16,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -143,12 +143,3 @@ def has_real_time_priority() -> bool:
 
 def _give_back(*_: object) -> None:
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-
-
-def percentiles(values: Sequence[float], *shares: float) -> dict[str, float] | None:
-    """Return {"p50": ...} for shares like 50, 99 (nearest rank), or None if there is nothing."""
-    if not values:
-        return None
-    ordered = sorted(values)
-    last = len(ordered) - 1
-    return {f"p{share:g}": ordered[round(share / 100 * last)] for share in shares}

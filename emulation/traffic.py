@@ -12,7 +12,7 @@ import json
 import math
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -136,6 +136,12 @@ class Flow:
         host, command = (self.plan.sender, self._ping()) if self.plan.spec.kind == "ping" else (at.CLIENT, self._iperf3())
         self._client = self._hosts.start(host, command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
+    def processes(self) -> dict[str, int]:
+        """Return the flow's processes that run."""
+        name = self.plan.spec.name
+        both = {f"{name} (client)": self._client, f"{name} (server)": self._server}
+        return {role: process.pid for role, process in both.items() if process is not None and process.poll() is None}
+
     def stop(self) -> None:
         """Let it end."""
         self._stopped = True
@@ -205,8 +211,3 @@ class Flow:
             "ping", "-n", "-q", "-i", str(spec.interval), "-s", str(spec.size), "-e", str(plan.echo_id),
             "-I", source, target,
         ]  # fmt: skip
-
-
-def flows(plans: Sequence[Plan], hosts: Starter, make: Callable[[Plan], Flow] | None = None) -> list[Flow]:
-    """Make the flows of a run."""
-    return [(make or (lambda plan: Flow(plan, hosts)))(plan) for plan in plans]
