@@ -27,8 +27,9 @@ def checksum(data: bytes) -> int:
     """Return the Internet checksum (RFC 1071) of `data`."""
     if len(data) % 2:
         data += b"\0"
-    # Modulo 2^16 - 1 is the ones' complement sum of all 16-bit words at once.
-    return ~(int.from_bytes(data, "big") % _ONES) & _ONES
+    # Modulo 2^16 - 1 is the ones' complement sum of all 16-bit words at once, but for its second zero.
+    value = int.from_bytes(data, "big")
+    return ~(value % _ONES or (_ONES if value else 0)) & _ONES
 
 
 def ipv4(
