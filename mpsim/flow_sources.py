@@ -6,10 +6,10 @@ leaves here are plain bytes: IP packets between the hosts of the scenario, each 
 
 from __future__ import annotations
 
+import gzip
 import inspect
 import math
 import re
-import struct
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ Timed = tuple[float, bytes]
 _IPV4_LEAST, _IPV6_LEAST = 20, 40
 _RAW = {101, 12, 14, 228, 229}  # link types whose packets begin with the IP header
 _ETHERNET, _ETHERNET_SIZE = 1, 14
+_GZIP = b"\x1f\x8b"
 _IP_TYPES = {b"\x08\x00", b"\x86\xdd"}
 _NUMBERS = 0xFFFF  # of identifications: 1 to 65535, as 0 makes a kernel choose one itself
 _FUNCTION = re.compile(r"(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)")
@@ -45,14 +46,14 @@ def load_capture(path: Path | str) -> list[Timed]:
     Any format (pcap, pcapng, gzipped or not) and link type that Scapy reads; only IP packets count. A
     packet of which the capture holds only the beginning is filled up to its size. Raises ValueError.
     """
-    from scapy.error import Scapy_Exception
-
     name = Path(path).name
     try:
         found = [(time, data) for time, linktype, raw in _records(path) if (data := _ip_packet(linktype, raw))]
     except OSError as error:
         raise ValueError(f'cannot read "{name}": {error.strerror or error}') from None
-    except (Scapy_Exception, EOFError, struct.error) as error:
+    except ValueError:
+        raise
+    except Exception as error:  # noqa: BLE001  # many things, when Scapy meets a damaged file
         raise ValueError(f'"{name}" is not a capture: {" ".join(str(error).split()) or "it is cut off"}') from None
     if not found:
         raise ValueError(f'no IP packets in "{name}"')
@@ -64,7 +65,11 @@ def load_capture(path: Path | str) -> list[Timed]:
 def _records(path: Path | str) -> Iterator[tuple[float, int, bytes]]:
     from scapy.utils import RawPcapReader
 
-    with RawPcapReader(str(path)) as reader:
+    # Opened here, because Scapy leaves a file open that it finds to be no capture.
+    with Path(path).open("rb") as file:
+        packed = file.read(2) == _GZIP
+        file.seek(0)
+        reader = RawPcapReader(gzip.GzipFile(fileobj=file) if packed else file)
         for raw, about in reader:
             if hasattr(about, "sec"):
                 yield about.sec + about.usec / (1e9 if reader.nano else 1e6), reader.linktype, raw
