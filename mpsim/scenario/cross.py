@@ -158,7 +158,8 @@ def _file_problem(given: Any, folder: Path, *, function: bool) -> str:
         return f'"file.py:function" is needed; given {shown(given)}'
     path = folder / (named["file"] if named else given)
     try:
-        content = path.read_bytes() if named else path.open("rb").read(1)
+        with path.open("rb") as file:
+            content = file.read() if named else file.read(1)
     except OSError as error:
         return f"cannot read {shown(given)}: {error.strerror}"
     return _function_problem(content, named["name"], given) if named else ""
