@@ -31,8 +31,9 @@ from mpsim.scenario import Scenario
 from mpsim.units import BITS_PER_BYTE
 
 RECORDS = "records"
-# After the last flow has ended: what is on its way may still arrive.
-DRAIN = (0.7, 3.0)  # s, at least and at most
+# After the last flow has ended: what is on its way may still arrive, and tcpdump writes out what it holds
+# only when its buffer is full or a second has passed.
+DRAIN = (1.4, 4.0)  # s, at least and at most
 CHECK_INTERVAL = 0.1  # s between two looks whether all programs live and run
 
 

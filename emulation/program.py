@@ -91,6 +91,8 @@ class Program:
             raise WorldError(f"{self.name} did not stop") from None
         if status:
             raise WorldError(f"{self.name} failed at its end (status {status}): {self.last_words()}")
+        self.process.communicate()
+        self._log.close()
         data: dict[str, Any] = json.loads((self._folder / f"{self.name}.json").read_text())
         return data
 
