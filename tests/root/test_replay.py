@@ -1,0 +1,153 @@
+"""A capture replayed between two real hosts: what arrives is what was sent, and nobody answers."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.l2 import Ether
+from scapy.utils import wrpcap
+
+from emulation import addresses as at
+from emulation.program import Job
+from emulation.replay import schedule_file, write_schedules
+from emulation.replaying import ReplayFlow, measure_replayed
+from emulation.traffic import plan
+from emulation.waiting import wait_for_line, wait_until
+from mpsim.errors import InputError
+from mpsim.pcap import read_pcap
+from mpsim.scenario import Scenario, load
+
+pytestmark = pytest.mark.root
+
+SCENARIO = """
+schema = 1
+name = "replayed"
+warmup = "0s"
+duration = "1s"
+
+[[link]]
+name = "only"
+rate = "100Mbit"
+delay = "1ms"
+
+[[flow]]
+kind = "pcap"
+file = "some.pcap"
+direction = "inbound"
+
+[[flow]]
+kind = "scapy"
+file = "mine.py:packets"
+direction = "outbound"
+"""
+FUNCTION = """
+from scapy.all import IP, TCP
+def packets():
+    for number in range(1 << 30):
+        yield number / 100, IP(dst="9.9.9.9", tos=184) / TCP(dport=80, flags="S")
+"""
+COUNT = 200
+
+
+class Hosts:
+    """Client and server, joined by one cable; each a network namespace that a sleeping process holds."""
+
+    def __init__(self) -> None:
+        self._holders: dict[str, subprocess.Popen[bytes]] = {}
+        for host in at.END_HOSTS:
+            command = ["unshare", "--net", "sh", "-c", "echo ready; exec sleep 60"]
+            holder = subprocess.Popen(command, stdout=subprocess.PIPE)
+            assert holder.stdout is not None
+            self._holders[host] = holder
+            assert wait_for_line(holder.stdout, "ready", 10)
+        server = self._holders[at.SERVER].pid
+        self.run(at.CLIENT, f"link add {at.CLIENT_INTERFACE} type veth peer name {at.SERVER_INTERFACE} netns {server}")
+        ends = (
+            (at.CLIENT, at.CLIENT_INTERFACE, at.CLIENT_ADDRESS),
+            (at.SERVER, at.SERVER_INTERFACE, at.SERVER_ADDRESS),
+        )
+        for host, interface, address in ends:
+            self.run(host, f"address add {address}/8 dev {interface}")
+            self.run(host, f"link set dev {interface} up")
+            # Answers could go somewhere, if they were given.
+            peer = at.SERVER_ADDRESS if host == at.CLIENT else at.CLIENT_ADDRESS
+            self.run(host, f"route add default via {peer}")
+
+    def run(self, host: str, command: str) -> str:
+        words = ["nsenter", "-t", str(self._holders[host].pid), "-n", "ip", *command.split()]
+        return subprocess.run(words, check=True, capture_output=True, text=True, timeout=10).stdout
+
+    def start(self, host: str, command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(["nsenter", "-t", str(self._holders[host].pid), "-n", *command], **options)
+
+    def sent(self, host: str) -> int:
+        """IPv4 packets that have left the host, its own and raw ones."""
+        words = ["nsenter", "-t", str(self._holders[host].pid), "-n", "cat", "/proc/net/snmp"]
+        text = subprocess.run(words, check=True, capture_output=True, text=True, timeout=10).stdout
+        names, values = (line.split() for line in text.splitlines() if line.startswith("Ip:"))
+        return int(values[names.index("OutRequests")])
+
+    def close(self) -> None:
+        for holder in self._holders.values():
+            holder.kill()
+            holder.communicate()
+
+
+@pytest.fixture
+def hosts() -> Iterator[Hosts]:
+    made = Hosts()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Scenario:
+    kinds = [TCP(flags="A"), UDP(dport=9), ICMP(), TCP(flags="S", dport=1)]
+    packets = []
+    for number in range(COUNT):
+        packet = Ether() / IP(src="1.2.3.4", dst="5.6.7.8") / kinds[number % 4] / bytes(number)
+        packet.time = 100 + number * 0.002
+        packets.append(packet)
+    wrpcap(str(tmp_path / "some.pcap"), packets)
+    (tmp_path / "mine.py").write_text(FUNCTION)
+    (tmp_path / "scenario.toml").write_text(SCENARIO)
+    return load(tmp_path / "scenario.toml")
+
+
+def test_schedules_are_written_up_to_the_end_of_the_flow(scenario: Scenario, tmp_path: Path) -> None:
+    write_schedules(scenario, tmp_path, lambda _: 1500)
+    assert len(list(read_pcap(schedule_file(tmp_path, 0)))) == COUNT
+    assert len(list(read_pcap(schedule_file(tmp_path, 1)))) == 100
+    with pytest.raises(InputError, match=r"flow\[0\].file: max 200 bytes"):
+        write_schedules(scenario, tmp_path, lambda _: 200)
+
+
+def test_replay_between_hosts(scenario: Scenario, tmp_path: Path, hosts: Hosts) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    write_schedules(scenario, folder, lambda _: 1500)
+    Job("own", None, 1).write(folder, scenario)
+    plans = plan(scenario)
+    flows = [ReplayFlow(each, hosts, folder) for each in plans]
+    for flow in flows:
+        flow.prepare()
+    counts = {at.SERVER: COUNT, at.CLIENT: 100}
+    for flow in flows:
+        flow.start()
+    assert wait_until(lambda: all(hosts.sent(host) >= count for host, count in counts.items()), 10)
+    reports = [flow.finish() for flow in flows]
+    assert [report["error"] for report in reports] == [None, None]
+    begin = min(report["replay"]["send"]["times"][0] for report in reports)
+    first, second = measure_replayed(plans, reports, 0.0, 5.0, begin)
+    for measured, count in ((first, COUNT), (second, 100)):
+        row = measured.row()
+        assert (row["sent_packets"], row["lost_packets"], row["out_of_order_ratio"]) == (count, 0, 0.0)
+        assert row["one_way_delay_s"]["p50"] > 0
+    # 40, 28, 28 and 40 bytes are headers; number bytes are payload.
+    assert first.delivered == sum(range(COUNT))
+    assert {host: hosts.sent(host) for host in counts} == counts, "somebody answered"
