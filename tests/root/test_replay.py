@@ -85,12 +85,12 @@ class Hosts:
     def start(self, host: str, command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
         return subprocess.Popen(["nsenter", "-t", str(self._holders[host].pid), "-n", *command], **options)
 
-    def sent(self, host: str) -> int:
-        """IPv4 packets that have left the host, its own and raw ones."""
+    def received(self, host: str) -> int:
+        """IPv4 packets that have come to the host."""
         words = ["nsenter", "-t", str(self._holders[host].pid), "-n", "cat", "/proc/net/snmp"]
         text = subprocess.run(words, check=True, capture_output=True, text=True, timeout=10).stdout
         names, values = (line.split() for line in text.splitlines() if line.startswith("Ip:"))
-        return int(values[names.index("OutRequests")])
+        return int(values[names.index("InReceives")])
 
     def close(self) -> None:
         for holder in self._holders.values():
@@ -136,10 +136,10 @@ def test_replay_between_hosts(scenario: Scenario, tmp_path: Path, hosts: Hosts) 
     flows = [ReplayFlow(each, hosts, folder) for each in plans]
     for flow in flows:
         flow.prepare()
-    counts = {at.SERVER: COUNT, at.CLIENT: 100}
+    counts = {at.CLIENT: COUNT, at.SERVER: 100}
     for flow in flows:
         flow.start()
-    assert wait_until(lambda: all(hosts.sent(host) >= count for host, count in counts.items()), 10)
+    assert wait_until(lambda: all(hosts.received(host) >= count for host, count in counts.items()), 10)
     reports = [flow.finish() for flow in flows]
     assert [report["error"] for report in reports] == [None, None]
     begin = min(report["replay"]["send"]["times"][0] for report in reports)
@@ -150,4 +150,4 @@ def test_replay_between_hosts(scenario: Scenario, tmp_path: Path, hosts: Hosts) 
         assert row["one_way_delay_s"]["p50"] > 0
     # 40, 28, 28 and 40 bytes are headers; number bytes are payload.
     assert first.delivered == sum(range(COUNT))
-    assert {host: hosts.sent(host) for host in counts} == counts, "somebody answered"
+    assert {host: hosts.received(host) for host in counts} == counts, "somebody answered"
