@@ -15,7 +15,7 @@ from scapy.utils import wrpcap
 from emulation import addresses as at
 from emulation.program import Job
 from emulation.replay import schedule_file, write_schedules
-from emulation.replaying import ReplayFlow, measure_replayed
+from emulation.replayed import ReplayedFlow, ReplayedMeasure
 from emulation.traffic import plan
 from emulation.waiting import wait_for_line, wait_until
 from mpsim.errors import InputError
@@ -133,21 +133,22 @@ def test_replay_between_hosts(scenario: Scenario, tmp_path: Path, hosts: Hosts) 
     write_schedules(scenario, folder, lambda _: 1500)
     Job("own", None, 1).write(folder, scenario)
     plans = plan(scenario)
-    flows = [ReplayFlow(each, hosts, folder) for each in plans]
+    flows = [ReplayedFlow(each, hosts, folder) for each in plans]
     for flow in flows:
         flow.prepare()
     counts = {at.CLIENT: COUNT, at.SERVER: 100}
     for flow in flows:
         flow.start()
     assert wait_until(lambda: all(hosts.received(host) >= count for host, count in counts.items()), 10)
+    for flow in flows:
+        flow.stop()
     reports = [flow.finish() for flow in flows]
     assert [report["error"] for report in reports] == [None, None]
-    begin = min(report["replay"]["send"]["times"][0] for report in reports)
-    first, second = measure_replayed(plans, reports, 0.0, 5.0, begin)
-    for measured, count in ((first, COUNT), (second, 100)):
-        row = measured.row()
+    begin = min(report["sent"]["times"][0] for report in reports)
+    for each, report, count in zip(plans, reports, (COUNT, 100), strict=True):
+        row = ReplayedMeasure(each, report, begin, 0.0, 5.0).row()
         assert (row["sent_packets"], row["lost_packets"], row["out_of_order_ratio"]) == (count, 0, 0.0)
         assert row["one_way_delay_s"]["p50"] > 0
-    # 40, 28, 28 and 40 bytes are headers; number bytes are payload.
-    assert first.delivered == sum(range(COUNT))
+    # Without the headers, packet `number` of the capture has as many bytes.
+    assert sum(reports[0]["received"]["payloads"]) == sum(range(COUNT))
     assert {host: hosts.received(host) for host in counts} == counts, "somebody answered"
