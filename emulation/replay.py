@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from emulation import addresses as at
 from emulation.loop import BATCH, Loop
