@@ -22,7 +22,9 @@ from typing import Any
 from emulation import addresses as at
 from emulation.capturing import Capture, clock_offset
 from emulation.machine import Load, Snapshot, is_stopped, snapshot
+from emulation.poisson import is_replayed
 from emulation.program import Job, Program, leave
+from emulation.replayed import ReplayFlow
 from emulation.topology import Network
 from emulation.traffic import Flow, plan
 from mpsim.build import DIRECTIONS, build_link, inner_mtu
@@ -48,7 +50,7 @@ class Driver:
         self._folder = folder
         self._job, self._scenario = Job.read(folder)
         self._programs: list[Program] = []
-        self._flows: list[Flow] = []
+        self._flows: list[Flow | ReplayFlow] = []
         self._snapshots: list[Snapshot] = []
         self._offsets: list[float] = []
         self._stopped: set[str] = set()
@@ -64,7 +66,10 @@ class Driver:
             captures = {host: Capture(host, network, self._folder) for host in at.END_HOSTS}
             for capture in captures.values():
                 capture.wait_ready()
-            self._flows = [Flow(each, network) for each in plan(scenario)]
+            self._flows = [
+                ReplayFlow(each, network, self._folder) if is_replayed(each.spec) else Flow(each, network)
+                for each in plan(scenario)
+            ]
             for flow in self._flows:
                 flow.prepare()
             before = self._interfaces(network)
@@ -75,6 +80,7 @@ class Driver:
             after = self._interfaces(network)
             programs = {program.name: program.stop() for program in reversed(self._programs)}
             return {
+                "origin_s": origin,
                 "clock_offset_s": [offset + origin for offset in self._offsets],
                 "machine": Load.between(*self._snapshots).as_dict(),
                 "sysctls": network.sysctls,

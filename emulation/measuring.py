@@ -227,8 +227,8 @@ KINDS: dict[str, type[TcpMeasure] | type[UdpMeasure] | type[PingMeasure]] = {
 def measure(
     plans: Sequence[Plan], seen: dict[str, Iterable[Seen]], begin: float, end: float
 ) -> list[FlowMeasure]:
-    """Show every flow its packets; `seen` by host. Only flows of iperf3 and ping are measured here."""
-    flows: list[FlowMeasure] = [KINDS[plan.spec.kind](plan, begin, end) for plan in plans if plan.spec.kind in KINDS]
+    """Show every flow its packets; `seen` by host. Only flows of iperf3 and ping can be measured here."""
+    flows: list[FlowMeasure] = [KINDS[plan.spec.kind](plan, begin, end) for plan in plans]
     heard = {host: list(packets) for host, packets in seen.items()}
     for flow in flows:
         receiver = at.SERVER if flow.plan.sender == at.CLIENT else at.CLIENT

@@ -21,13 +21,17 @@ from emulation import records as tables
 from emulation.capturing import read_capture
 from emulation.doctor import doctor, gaps
 from emulation.measuring import FlowMeasure, measure
+from emulation.poisson import is_replayed, write_poisson
 from emulation.program import Job
+from emulation.replay import write_schedules
+from emulation.replayed import ReplayMeasure
 from emulation.runs import ISOLATED, Run, clean, new_run
 from emulation.traffic import kernel_congestion, plan
 from emulation.validity import reasons, unmodelled
+from mpsim.build import OUTER_MTU, inner_mtu
 from mpsim.errors import WorldError
 from mpsim.result import Result, SeriesRow, assemble
-from mpsim.scenario import Scenario
+from mpsim.scenario import FlowSpec, Scenario
 from mpsim.summary import aggregation_rows, failover_rows
 from mpsim.worlds import Check
 
@@ -55,6 +59,8 @@ class Emulation:
                 epochs={side: secrets.randbits(32) for side in at.PORTALS},
             )
             job.write(run.folder, scenario)
+            write_schedules(scenario, run.folder, lambda spec: _largest(scenario, spec))
+            write_poisson(scenario, run.folder)
             _drive(run, scenario)
             records = json.loads((run.folder / "records.json").read_text())
             if "error" in records:
@@ -127,10 +133,7 @@ def _drive(run: Run, scenario: Scenario) -> None:
 
 
 def _result(scenario: Scenario, records: dict[str, Any], folder: Path, wall_s: float, job: Job) -> Result:
-    offset = sum(records["clock_offset_s"]) / len(records["clock_offset_s"])
-    seen = {host: read_capture(folder / f"{host}.headers", host, offset) for host in at.END_HOSTS}
-    begin, end = scenario.warmup, scenario.warmup + scenario.duration
-    flows = measure(plan(scenario), seen, begin, end)
+    flows = _measured(scenario, records, folder)
     rows: list[SeriesRow] = [row for flow in flows for row in flow.series()]
     rows += tables.series(scenario, records)
     links = tables.link_rows(scenario, records)
@@ -150,16 +153,33 @@ def _result(scenario: Scenario, records: dict[str, Any], folder: Path, wall_s: f
         rows=rows,
         reasons=reasons(scenario, records),
         packages=("mininet",),
-        extra={"emulation": _own_record(scenario, records, flows, job)},
+        extra={"emulation": _own_record(scenario, records, job)},
         captures=sorted(Path(job.pcap).glob("*.pcap")) if job.pcap else (),
     )
 
 
-def _own_record(
-    scenario: Scenario, records: dict[str, Any], flows: list[FlowMeasure], job: Job
-) -> dict[str, Any]:
+def _measured(scenario: Scenario, records: dict[str, Any], folder: Path) -> list[FlowMeasure]:
+    """Return the figures of all flows, in the scenario's order."""
+    begin, end = scenario.warmup, scenario.warmup + scenario.duration
+    offset = sum(records["clock_offset_s"]) / len(records["clock_offset_s"])
+    seen = {host: read_capture(folder / f"{host}.headers", host, offset) for host in at.END_HOSTS}
+    plans = plan(scenario)
+    captured = measure([each for each in plans if not is_replayed(each.spec)], seen, begin, end)
+    found = {flow.plan.index: flow for flow in captured}
+    for each, report in zip(plans, records["flows"], strict=True):
+        if is_replayed(each.spec):
+            replayed = ReplayMeasure(each, begin, end)
+            replayed.feed(report["replay"], records["origin_s"])
+            found[each.index] = replayed
+    return [found[each.index] for each in plans]
+
+
+def _largest(scenario: Scenario, spec: FlowSpec) -> int:
+    return inner_mtu(scenario) if spec.via == "tunnel" else OUTER_MTU
+
+
+def _own_record(scenario: Scenario, records: dict[str, Any], job: Job) -> dict[str, Any]:
     """Return what only this world knows: what was used, how well the machine kept up."""
-    del flows
     programs = records["programs"]
     links = programs["links"]["links"]
     return {
@@ -178,7 +198,7 @@ def _own_record(
         "unmodelled_losses": {text: count for text, count in unmodelled(scenario, records).items() if count},
         "machine": records["machine"],
         "sysctls": {**records["sysctls"], **_machine_wide()},
-        "iperf3": [{"name": flow["name"], **(flow.get("iperf3") or {})} for flow in records["flows"]],
+        "iperf3": [{"name": flow["name"], **flow["iperf3"]} for flow in records["flows"] if "iperf3" in flow],
     }
 
 
