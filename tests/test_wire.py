@@ -49,7 +49,8 @@ GOLDEN = {
 
 
 def fields(datagram: wire.Datagram) -> dict[str, object]:
-    told = {name: getattr(datagram, name) for name in datagram.__slots__}
+    # None: the sender's own notes, which do not travel.
+    told = {name: getattr(datagram, name, None) for name in datagram.__slots__}
     if isinstance(datagram, Data):
         told["packet"] = datagram.packet.payload
     return told
