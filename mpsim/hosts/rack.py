@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 
+from mpsim.hosts.segments import Segment
+
 NEVER = float("inf")
 DUPLICATE_THRESHOLD = 3
 REORDER_DIVISOR = 4  # the window starts at a quarter of the minimum round-trip time
 KEEP_STEPS = 16  # recoveries after which an enlarged window shrinks back
 
 
-class Transmission:
-    """One sending of one segment; a retransmission is another one."""
+class Transmission(Segment):
+    """One sending of one segment, with its sender's notes on it; a retransmission is another one."""
 
     __slots__ = (
         "acked",
@@ -19,12 +21,9 @@ class Transmission:
         "delivered",
         "delivered_time",
         "first_sent",
-        "index",
-        "length",
         "lost",
         "order",
         "retransmitted",
-        "time",
     )
 
     def __init__(

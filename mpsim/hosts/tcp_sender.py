@@ -381,7 +381,7 @@ class TcpSender:
             self._alarm = min(self._alarm, self._rto_at)
         if self._probe_at == NEVER:
             self._arm_probe(now)
-        self._out.append(Packet(length + HEADER, self.flow, Segment(index, length, now), cls=CLASS_TCP))
+        self._out.append(Packet(length + HEADER, self.flow, sent))
 
     # Time.
 

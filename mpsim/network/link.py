@@ -34,7 +34,6 @@ class Link:
     """
 
     __slots__ = (
-        "_arrivals",
         "_busy_until",
         "_capacity",
         "_departures",
@@ -50,6 +49,7 @@ class Link:
         "delivered_packets",
         "direction",
         "drops",
+        "line",
         "name",
         "offered_packets",
         "queue_delays",
@@ -74,7 +74,7 @@ class Link:
         self._limit_bytes = queue_bytes
         self._loss = loss
         self._departures: deque[tuple[float, int]] = deque()  # (departure, size) of what has not left
-        self._arrivals: deque[tuple[float, Any, int]] = deque()  # (arrival, packet or None if lost, size)
+        self.line: deque[tuple[float, Any, int]] = deque()  # (arrival, packet or None if lost, size)
         self._waiting_bytes = 0
         self._busy_until = 0.0
         self._last_arrival = 0.0
@@ -128,16 +128,16 @@ class Link:
         self._last_arrival = arrival
         if self._loss is not None and self._loss.loses():
             packet = None
-        self._arrivals.append((arrival, packet, size))
+        self.line.append((arrival, packet, size))
         return True
 
     def next_timeout(self) -> float | None:
         """Return when the next packet arrives at the far end (s), or None."""
-        return self._arrivals[0][0] if self._arrivals else None
+        return self.line[0][0] if self.line else None
 
     def arrivals(self, now: float) -> list[Any]:
         """Take the packets that have arrived at the far end by `now`, in order."""
-        line = self._arrivals
+        line = self.line
         arrived = []
         while line and line[0][0] <= now:
             _, packet, size = line.popleft()
@@ -155,7 +155,7 @@ class Link:
 
     def in_flight_packets(self) -> int:
         """Return the packets accepted but neither arrived nor lost yet."""
-        return len(self._arrivals)
+        return len(self.line)
 
     def capacity_bits(self, begin: float, end: float) -> float:
         """Return what the link could have carried between two times (s), as bits of IP packets.
@@ -187,8 +187,8 @@ class Link:
         if not pending:
             return
         self._departures.clear()
-        queued = [self._arrivals.pop() for _ in pending][::-1]
-        self._last_arrival = self._arrivals[-1][0] if self._arrivals else now
+        queued = [self.line.pop() for _ in pending][::-1]
+        self._last_arrival = self.line[-1][0] if self.line else now
         clock = now
         for number, ((departure, size), (_, packet, _)) in enumerate(zip(pending, queued, strict=True)):
             remaining: float = size
@@ -198,7 +198,7 @@ class Link:
             clock = clock + remaining * spb if spb is not None else rate.departure(clock, round(remaining))
             self._departures.append((clock, size))
             self._last_arrival = max(self._last_arrival, clock + self.delay)
-            self._arrivals.append((self._last_arrival, packet, size))
+            self.line.append((self._last_arrival, packet, size))
         self._busy_until = clock
 
     def set_up(self, up: bool, now: float) -> None:
@@ -208,9 +208,9 @@ class Link:
         self.up = up
         self._capacity.append((now, self._rate if up else None))
         if not up:
-            self.drops["loss"] += sum(packet is None for _, packet, _ in self._arrivals)
-            self.drops["down"] += sum(packet is not None for _, packet, _ in self._arrivals)
-            self._arrivals.clear()
+            self.drops["loss"] += sum(packet is None for _, packet, _ in self.line)
+            self.drops["down"] += sum(packet is not None for _, packet, _ in self.line)
+            self.line.clear()
             self._departures.clear()
             self._waiting_bytes = 0
         self._busy_until = now

@@ -23,42 +23,46 @@ Receive = Callable[[Any, float], object]
 class Wire:
     """A link on the clock: one event for each packet, at its arrival."""
 
-    __slots__ = ("_at", "_fire", "_tap", "clock", "link", "receive")
+    __slots__ = ("_fire", "_tap", "_time", "clock", "idle", "link", "receive")
 
     def __init__(self, clock: Clock, link: Link, tap: Callable[[float, Any], None] | None = None) -> None:
         self.clock = clock
         self.link = link
         self.receive: Receive = _nowhere
-        self._at = NEVER
+        self.idle = True  # no event of ours is on the clock
+        self._time = NEVER  # of that event
         self._fire = self.fire
         self._tap = tap
 
     def send(self, packet: Any, size: int, now: float) -> None:
         """Send a packet of `size` IP bytes."""
-        if self.link.send(packet, size, now) and self._at == NEVER:
+        if self.link.send(packet, size, now) and self.idle:
             self.arm()
 
     def arm(self) -> None:
         """Ask the link for its next arrival (again, after it was changed)."""
         time = self.link.next_timeout()
-        if time is not None and time < self._at:
-            self._at = time
+        if time is not None and (self.idle or time < self._time):
+            self.idle = False
+            self._time = time
             self.clock.call_at(time, self._fire)
 
     def fire(self, now: float) -> None:
-        if self._at > now:
-            return
-        self._at = NEVER
+        if self._time > now:
+            return  # armed for an earlier time since, and served then
         receive = self.receive
-        for packet in self.link.arrivals(now):
+        link = self.link
+        for packet in link.arrivals(now):
             if self._tap is not None:
                 self._tap(now, packet)
             receive(packet, now)
-        if self._at == NEVER:
-            time = self.link.next_timeout()
-            if time is not None:
-                self._at = time
-                self.clock.call_at(time, self._fire)
+        line = link.line
+        if line:
+            self._time = time = line[0][0]
+            self.clock.call_at(time, self._fire)
+        else:
+            self.idle = True
+            self._time = NEVER
 
 
 def _nowhere(packet: Any, now: float) -> None:
@@ -79,8 +83,14 @@ class Station:
 
     def receive(self, packet: Packet, now: float) -> None:
         """Hand a packet to the agent, and carry what it answers."""
-        self.agent.receive(packet, now)
-        self.flush(now)
+        agent = self.agent
+        agent.receive(packet, now)
+        for answer in agent.packets_to_send():
+            self.emit(answer, now)
+        time = agent.next_timeout()
+        if time < self._at:
+            self._at = time
+            self.clock.call_at(time, self._fire)
 
     def flush(self, now: float) -> None:
         """Carry what the agent wants to send, and take its next time."""
@@ -106,7 +116,7 @@ class PortalStation:
     Parameters
         endpoint: the tunnel's end
         wires: outgoing, one for each path
-        deliver: takes inner packets that leave the tunnel
+        deliver: takes an inner packet that leaves the tunnel, and the time
         recode: if given, every datagram is turned to bytes and back on its way
     """
 
@@ -172,7 +182,10 @@ class PortalStation:
             self.clock.call_at(time, self._fire)
 
     def _transmit(self, datagram: Datagram) -> None:
-        self.wires[datagram.path].send(datagram, datagram.size, self._now)
+        wire = self.wires[datagram.path]
+        # Wire.send, written out: it is asked for with every datagram.
+        if wire.link.send(datagram, datagram.size, self._now) and wire.idle:
+            wire.arm()
 
     def _transmit_recoded(self, datagram: Datagram) -> None:
         assert self._recode is not None  # noqa: S101  # chosen in __init__

@@ -1,7 +1,7 @@
 """START HERE: one end of the tunnel, as a state machine without input, output or clock.
 
     receive_packet   ->  +----------+  ->  datagrams_to_send(now)
-    receive_datagram ->  | Endpoint |  ->  packets_to_deliver()
+    receive_datagram ->  | Endpoint |  ->  packets_to_deliver(now)
     handle_timeout   ->  +----------+  ->  next_timeout()
 
 A packet's way, which is also the order of this file: ingress queue of its class -> tunnel sequence ->
@@ -19,20 +19,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 
-from mpsim.tunnel.ingress import Ingress
-from mpsim.tunnel.loss_detection import NEVER, Nack, Sent
+from mpsim.tunnel.ingress import ClassQueue, Ingress
+from mpsim.tunnel.loss_detection import NEVER
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.path import Path
 from mpsim.tunnel.receiver import PathReceiver
 from mpsim.tunnel.reorder import ReorderBuffer
 from mpsim.tunnel.schedulers.base import PathView, Scheduler
 from mpsim.tunnel.wire import (
-    DATA,
-    FEEDBACK,
     FLAG_COPY,
     FLAG_REPLY,
+    MICROSECONDS,
     MOST_SKIP_RANGES,
-    PROBE,
     SEQUENCE_MASK,
     Data,
     Datagram,
@@ -50,8 +48,9 @@ from mpsim.tunnel.wire import (
 ACTIVE = 1.0
 # Packets that a scheduler may put on one path's own queue before they wait in the ingress queue.
 MOST_QUEUED = 1000
+_NOTHING: list[Packet] = []
 
-Release = Callable[[int, Packet], None]
+Release = Callable[[Packet], object]
 
 
 class Endpoint:
@@ -85,8 +84,7 @@ class Endpoint:
         self.announce = announce
         self._make_reorder = reorder
         self.reorder: dict[int, ReorderBuffer] = {}
-        self._next_deliver: dict[int, int] = {}
-        self._negative = any(isinstance(path.detection, Nack) for path in paths)
+        self._negative = any(path.detection.negative for path in paths)
         self.receivers = [PathReceiver(negative=self._negative) for _ in paths]
         self._peer_epoch: int | None = None
         self._old_epoch: int | None = None
@@ -94,6 +92,8 @@ class Endpoint:
         self._orphans: list[tuple[Packet, int, int, int]] = []  # queued on a path that went down
         self._out: list[Datagram] = []
         self._delivered: list[Packet] = []
+        self._queued = 0  # packets on paths' own queues
+        self._feedback_wanted = False
         self._alarm = 0.0
         self._probe_number = 0
         self._idle_noted = False
@@ -104,8 +104,10 @@ class Endpoint:
         self.received_data = 0
         self.received_packets = 0
         self.delivered_packets = 0
+        # Most schedulers do not want to hear of every packet.
+        self._tell_sent = type(scheduler).on_sent is not Scheduler.on_sent
+        self._tell_acked = type(scheduler).on_acked is not Scheduler.on_acked
         self.abandoned_packets = 0
-        self._now = 0.0
         scheduler.attach(self, random)
 
     # Outwards: from the TUN to the paths.
@@ -118,13 +120,15 @@ class Endpoint:
 
     def datagrams_to_send(self, now: float) -> list[Datagram]:
         """Take what is to be sent now, in order; each datagram's `path` says by which path."""
-        if self.ingress.active or self._orphans:
+        if self.ingress.active or self._queued or self._orphans:
             self._schedule(now)
         elif not self._idle_noted:
             self._note_idle()
-        for receiver, path in zip(self.receivers, self.paths, strict=True):
-            if receiver.feedback_due <= now:
-                self._send_feedback(path, receiver, now)
+        if self._feedback_wanted:
+            self._feedback_wanted = False
+            for receiver, path in zip(self.receivers, self.paths, strict=True):
+                if receiver.feedback_due <= now:
+                    self._send_feedback(path, receiver, now)
         out = self._out
         if out:
             self._out = []
@@ -141,10 +145,9 @@ class Endpoint:
         active = ingress.active
         select = self.scheduler.select
         eligible = self._eligible
-        now_us = microseconds(now)
-        for path in self.paths:
-            if path.queue:
-                self._drain(path, now, now_us)
+        now_us = int(now * MICROSECONDS) & SEQUENCE_MASK
+        if self._queued:
+            self._drain(now, now_us)
         if self._orphans:
             self._place_orphans(now, now_us)
         while active:
@@ -153,27 +156,40 @@ class Endpoint:
             if choice is None:
                 self._note_pacing(now)
                 return
-            chosen: Sequence[PathView] = (choice,) if isinstance(choice, Path) else choice  # type: ignore[assignment]
-            if not chosen or any(len(path.queue) >= MOST_QUEUED for path in chosen):  # type: ignore[attr-defined]
+            if isinstance(choice, Path):
+                if len(choice.queue) >= MOST_QUEUED:
+                    return
+                packet, sequence = ingress.take(queue)
+                if self.trace_ingress is not None:
+                    self.trace_ingress.append((queue.cls, sequence, packet.entered))
+                if choice.can_send(packet.size, now):
+                    self._transmit(choice, packet, queue.cls, sequence, 0, now, now_us)
+                else:
+                    self._queue_on(choice, packet, queue.cls, sequence, 0)
+            elif not self._send_copies(choice, queue, now, now_us):  # type: ignore[arg-type]
                 return
-            packet, sequence = ingress.take(queue)
-            if self.trace_ingress is not None:
-                self.trace_ingress.append((queue.cls, sequence, packet.entered))
-            flags = 0
-            for path in chosen:
-                self._give(path, packet, queue.cls, sequence, flags, now, now_us)  # type: ignore[arg-type]
-                flags = FLAG_COPY
         self._note_idle()
 
-    def _give(
-        self, path: Path, packet: Packet, cls: int, sequence: int, flags: int, now: float, now_us: int
-    ) -> None:
-        """Send a packet by `path`, or queue it there."""
-        if not path.can_send(packet.size, now):
-            path.queue.append((packet, cls, sequence, flags))
-            path.queued_bytes += packet.size
-            return
-        self._transmit(path, packet, cls, sequence, flags, now, now_us)
+    def _send_copies(self, chosen: Sequence[Path], queue: ClassQueue, now: float, now_us: int) -> bool:
+        """Give the next packet to several paths; False: one of them has no place for it."""
+        if not chosen or any(len(path.queue) >= MOST_QUEUED for path in chosen):
+            return False
+        packet, sequence = self.ingress.take(queue)
+        if self.trace_ingress is not None:
+            self.trace_ingress.append((queue.cls, sequence, packet.entered))
+        flags = 0
+        for path in chosen:
+            if path.can_send(packet.size, now):
+                self._transmit(path, packet, queue.cls, sequence, flags, now, now_us)
+            else:
+                self._queue_on(path, packet, queue.cls, sequence, flags)
+            flags = FLAG_COPY
+        return True
+
+    def _queue_on(self, path: Path, packet: Packet, cls: int, sequence: int, flags: int) -> None:
+        path.queue.append((packet, cls, sequence, flags))
+        path.queued_bytes += packet.size
+        self._queued += 1
 
     def _transmit(
         self, path: Path, packet: Packet, cls: int, sequence: int, flags: int, now: float, now_us: int
@@ -182,14 +198,20 @@ class Endpoint:
         self._out.append(path.transmit(packet, cls, sequence, flags, self.epoch, now, now_us))
         if was_empty:
             self._alarm = min(self._alarm, path.next_timeout())
-        self.scheduler.on_sent(path, packet, now)
+        if self._tell_sent:
+            self.scheduler.on_sent(path, packet, now)
 
-    def _drain(self, path: Path, now: float, now_us: int) -> None:
-        queue = path.queue
-        while queue and path.window_open(queue[0][0].size, now):
-            packet, cls, sequence, flags = queue.popleft()
-            path.queued_bytes -= packet.size
-            self._transmit(path, packet, cls, sequence, flags, now, now_us)
+    def _drain(self, now: float, now_us: int) -> None:
+        """Send what was put on paths' own queues."""
+        for path in self.paths:
+            queue = path.queue
+            while queue and path.window_open(queue[0][0].size, now):
+                packet, cls, sequence, flags = queue.popleft()
+                path.queued_bytes -= packet.size
+                self._queued -= 1
+                self._transmit(path, packet, cls, sequence, flags, now, now_us)
+            if queue:
+                self._alarm = min(self._alarm, path.pacing_alarm(now))
 
     def _place_orphans(self, now: float, now_us: int) -> None:
         waiting, self._orphans = self._orphans, []
@@ -218,7 +240,7 @@ class Endpoint:
             microseconds(now),
             path.index,
             receiver.ranges_to_report(),
-            receiver.received_us,
+            microseconds(receiver.received),
             receiver.echo_us,
             ack,
             nack,
@@ -256,15 +278,14 @@ class Endpoint:
         if datagram.path != path:
             self.rejected["path"] += 1
             return
-        kind = datagram.type
-        if kind == DATA:
-            self._receive_data(datagram, path, now)  # type: ignore[arg-type]
-        elif kind == FEEDBACK:
-            self._receive_feedback(datagram, now)  # type: ignore[arg-type]
-        elif kind == PROBE:
-            self._receive_probe(datagram, path, now)  # type: ignore[arg-type]
+        if isinstance(datagram, Data):
+            self._receive_data(datagram, path, now)
+        elif isinstance(datagram, Feedback):
+            self._receive_feedback(datagram, now)
+        elif isinstance(datagram, Probe):
+            self._receive_probe(datagram, path, now)
         else:
-            self._receive_skip(datagram, now)  # type: ignore[arg-type]
+            self._receive_skip(datagram, now)
 
     def _admit_epoch(self, datagram: Datagram) -> bool:
         """Take the other end's first epoch, or a new one (it has restarted); an earlier one is stale."""
@@ -279,43 +300,35 @@ class Endpoint:
 
     def _receive_data(self, datagram: Data, path: int, now: float) -> None:
         receiver = self.receivers[path]
-        number = expand(datagram.path_sequence, receiver.expected)
-        if number < 0 or not receiver.receive(number, datagram.sent_us, now, microseconds(now)):
+        number = datagram.path_sequence
+        if number != receiver.expected:
+            number = expand(number, receiver.expected)
+        if number < 0 or not receiver.receive(number, datagram.size, datagram.sent_us, now):
             self.rejected["replayed"] += 1
             return
-        if receiver.feedback_due < self._alarm:
+        if receiver.feedback_due <= now:
+            self._feedback_wanted = True
+        elif receiver.feedback_due < self._alarm:
             self._alarm = receiver.feedback_due
         if self._negative:
             self._alarm = min(self._alarm, receiver.next_timeout(self.paths[path].srtt))
         self.received_data += 1
-        cls = datagram.cls
-        buffer = self.reorder.get(cls)
+        buffer = self.reorder.get(datagram.cls)
         if buffer is None:
-            buffer = self.reorder[cls] = self._make_reorder(self._releaser(cls))
-            self._next_deliver[cls] = 0
-        sequence = expand(datagram.tunnel_sequence, self._next_deliver[cls])
-        if sequence < 0:
-            self.rejected["replayed"] += 1
-            return
-        self._now = now
-        if not buffer.insert(sequence, datagram.packet, now):
+            buffer = self.reorder[datagram.cls] = self._make_reorder(self._delivered.append)
+        sequence = datagram.tunnel_sequence
+        if sequence != buffer.expected:
+            sequence = expand(sequence, buffer.expected)
+            if sequence < 0:
+                self.rejected["replayed"] += 1
+                return
+        packet = datagram.packet
+        if self.trace_release is not None:
+            packet.cls, packet.number = datagram.cls, sequence
+        if not buffer.insert(sequence, packet, now):
             self.duplicates += 1
-            return
-        if buffer.occupancy_bytes:
+        elif buffer.occupancy_bytes:
             self._alarm = min(self._alarm, buffer.next_timeout())
-
-    def _releaser(self, cls: int) -> Release:
-        newest = self._next_deliver
-
-        def release(sequence: int, packet: Packet) -> None:
-            if sequence >= newest[cls]:
-                newest[cls] = sequence + 1
-            self.delivered_packets += 1
-            if self.trace_release is not None:
-                self.trace_release.append((cls, sequence, self._now))
-            self._delivered.append(packet)
-
-        return release
 
     def _receive_feedback(self, feedback: Feedback, now: float) -> None:
         if feedback.about >= len(self.paths):
@@ -327,7 +340,7 @@ class Endpoint:
         except ValueError:
             self.rejected["ranges"] += 1
             return
-        if acked:
+        if acked and self._tell_acked:
             self.scheduler.on_acked(path, acked, now)
         if lost:
             self._abandon(path, lost, now)
@@ -367,20 +380,24 @@ class Endpoint:
         buffer = self.reorder.get(skip.cls)
         if buffer is None:
             return
-        self._now = now
-        expected = self._next_deliver[skip.cls]
+        expected = buffer.expected
         buffer.skip([(expand(first, expected), length) for first, length in skip.ranges], now)
 
-    def packets_to_deliver(self) -> list[Packet]:
+    def packets_to_deliver(self, now: float) -> list[Packet]:
         """Take the inner packets for the TUN, in order."""
-        delivered = self._delivered
-        if delivered:
-            self._delivered = []
+        if not self._delivered:
+            return _NOTHING
+        # The list stays the same object: the reorder buffers append to it.
+        delivered = self._delivered[:]
+        self._delivered.clear()
+        self.delivered_packets += len(delivered)
+        if self.trace_release is not None:
+            self.trace_release.extend((packet.cls, packet.number, now) for packet in delivered)
         return delivered
 
     # Losses, and paths that come and go.
 
-    def _abandon(self, path: Path, lost: Iterable[Sent], now: float) -> None:
+    def _abandon(self, path: Path, lost: Iterable[Data], now: float) -> None:
         """Give up what was lost: nobody sends it again, and the other end need not wait for it."""
         numbers: dict[int, list[int]] = {}
         size = 0
@@ -421,8 +438,9 @@ class Endpoint:
 
     def _go_down(self, path: Path, now: float) -> None:
         lost = path.go_down(now)
-        while path.queue:
-            self._orphans.append(path.queue.popleft())
+        self._queued -= len(path.queue)
+        self._orphans.extend(path.queue)
+        path.queue.clear()
         path.queued_bytes = 0
         self._paths_changed(now)
         self._abandon(path, lost, now)
@@ -447,7 +465,6 @@ class Endpoint:
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due by now; harmless before."""
-        self._now = now
         alarm = self.scheduler.next_timeout() or NEVER
         if alarm <= now:
             self.scheduler.on_timeout(now)
@@ -521,7 +538,7 @@ def pump(
     deliver: Callable[[Packet], object],
 ) -> None:
     """Carry an endpoint's datagrams and packets away; to be called after telling it anything."""
-    for packet in endpoint.packets_to_deliver():
+    for packet in endpoint.packets_to_deliver(now):
         deliver(packet)
     for datagram in endpoint.datagrams_to_send(now):
         send(datagram)

@@ -1,13 +1,15 @@
 """When a datagram counts as lost: RFC 9002's thresholds, or the dissertation's negative acknowledgements.
 
-A detector is asked by its path: how far feedback may be read (`horizon`), which of the datagrams that
-feedback passed over are lost (`sift`), and which are lost by the clock alone (`overdue`).
+A detector is asked by its path which of the datagrams that feedback passed over are lost (`sift`), and
+which are lost by the clock alone (`overdue`).
 """
 
 from __future__ import annotations
 
 from collections import deque
 from typing import Protocol
+
+from mpsim.tunnel.wire import Data
 
 # RFC 9002, section 6.1
 PACKET_THRESHOLD = 3
@@ -21,49 +23,6 @@ NACK_SENDER_TIMEOUT = 3  # round-trip times, at the sender
 NEVER = float("inf")
 
 
-class Sent:
-    """A data datagram in flight.
-
-    sequence: on its path; time: when it was sent, s; size: bytes; cls, tunnel_sequence: what it
-    carries; delivered, delivered_time, first_sent, app_limited: for the delivery-rate sample
-    (draft-cheng-iccrg-delivery-rate-estimation, section 3.2).
-    """
-
-    __slots__ = (
-        "app_limited",
-        "cls",
-        "delivered",
-        "delivered_time",
-        "first_sent",
-        "sequence",
-        "size",
-        "time",
-        "tunnel_sequence",
-    )
-
-    def __init__(
-        self,
-        sequence: int,
-        time: float,
-        size: int,
-        cls: int,
-        tunnel_sequence: int,
-        delivered: int,
-        delivered_time: float,
-        first_sent: float,
-        app_limited: bool,
-    ) -> None:
-        self.sequence = sequence
-        self.time = time
-        self.size = size
-        self.cls = cls
-        self.tunnel_sequence = tunnel_sequence
-        self.delivered = delivered
-        self.delivered_time = delivered_time
-        self.first_sent = first_sent
-        self.app_limited = app_limited
-
-
 class RttView(Protocol):
     """What loss detection needs of its path: round-trip times in seconds."""
 
@@ -74,16 +33,15 @@ class RttView(Protocol):
 class LossDetection(Protocol):
     """What a path asks of its loss detection."""
 
-    def horizon(self, largest: int, ack: int) -> int:
-        """Return the highest path sequence about which feedback is taken for an answer."""
+    negative: bool  # feedback is an answer only below its ACK: above it the receiver still waits
 
-    def sift(self, missing: list[Sent], largest: int, path: RttView, now: float) -> tuple[list[Sent], float]:
+    def sift(self, missing: list[Data], largest: int, path: RttView, now: float) -> tuple[list[Data], float]:
         """Move the lost ones out of `missing`; return them, and when to look again (s)."""
 
-    def overdue(self, flight: deque[Sent], path: RttView, now: float) -> list[Sent]:
+    def overdue(self, flight: deque[Data], path: RttView, now: float) -> list[Data]:
         """Take those lost by time alone from the head of `flight`, and return them."""
 
-    def deadline(self, oldest: Sent, path: RttView) -> float:
+    def deadline(self, oldest: Data, path: RttView) -> float:
         """Return when `oldest`, the head of the flight, is lost by time alone (s)."""
 
 
@@ -92,17 +50,15 @@ class Rfc9002:
 
     __slots__ = ()
     name = "rfc9002"
+    negative = False
 
-    def horizon(self, largest: int, ack: int) -> int:
-        return largest
-
-    def sift(self, missing: list[Sent], largest: int, path: RttView, now: float) -> tuple[list[Sent], float]:
+    def sift(self, missing: list[Data], largest: int, path: RttView, now: float) -> tuple[list[Data], float]:
         delay = max(TIME_THRESHOLD * max(path.srtt, path.latest_rtt), GRANULARITY)
         lost = []
         kept = []
         deadline = NEVER
         for sent in missing:
-            if largest - sent.sequence >= PACKET_THRESHOLD or sent.time + delay <= now:
+            if largest - sent.path_sequence >= PACKET_THRESHOLD or sent.time + delay <= now:
                 lost.append(sent)
             else:
                 kept.append(sent)
@@ -110,12 +66,12 @@ class Rfc9002:
         missing[:] = kept
         return lost, deadline
 
-    def overdue(self, flight: deque[Sent], path: RttView, now: float) -> list[Sent]:
+    def overdue(self, flight: deque[Data], path: RttView, now: float) -> list[Data]:
         # Without an acknowledgement nothing is declared lost (RFC 9002, section 6.2): the path sends a
         # probe, and what was sent before an answered probe has been passed over.
         return []
 
-    def deadline(self, oldest: Sent, path: RttView) -> float:
+    def deadline(self, oldest: Data, path: RttView) -> float:
         return NEVER
 
 
@@ -124,23 +80,21 @@ class Nack:
 
     __slots__ = ()
     name = "nack"
+    negative = True
 
-    def horizon(self, largest: int, ack: int) -> int:
-        return ack - 1  # above it the receiver still waits
-
-    def sift(self, missing: list[Sent], largest: int, path: RttView, now: float) -> tuple[list[Sent], float]:
+    def sift(self, missing: list[Data], largest: int, path: RttView, now: float) -> tuple[list[Data], float]:
         lost = missing[:]
         missing.clear()
         return lost, NEVER
 
-    def overdue(self, flight: deque[Sent], path: RttView, now: float) -> list[Sent]:
+    def overdue(self, flight: deque[Data], path: RttView, now: float) -> list[Data]:
         timeout = NACK_SENDER_TIMEOUT * max(path.srtt, GRANULARITY)
         lost = []
         while flight and flight[0].time + timeout <= now:
             lost.append(flight.popleft())
         return lost
 
-    def deadline(self, oldest: Sent, path: RttView) -> float:
+    def deadline(self, oldest: Data, path: RttView) -> float:
         return oldest.time + NACK_SENDER_TIMEOUT * max(path.srtt, GRANULARITY)
 
 

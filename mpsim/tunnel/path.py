@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Sequence
 
 from mpsim.tunnel.congestion.base import AckSample, CongestionController
-from mpsim.tunnel.loss_detection import GRANULARITY, NEVER, LossDetection, Sent
+from mpsim.tunnel.loss_detection import GRANULARITY, NEVER, LossDetection
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.receiver import FEEDBACK_DELAY
-from mpsim.tunnel.wire import OVERHEAD, Data, Feedback, elapsed, expand
+from mpsim.tunnel.wire import MICROSECONDS, OVERHEAD, SEQUENCE_MASK, Data, Feedback, expand
 from mpsim.units import BITS_PER_BYTE
 
 # Without proof of life while data is on its way (s); see docs/design.md for where it comes from.
@@ -71,8 +71,8 @@ class Path:
         self.queued_bytes = 0
         self.next_sequence = 0
         self.next_control = 0  # numbering of feedback, skip and probe
-        self._flight: deque[Sent] = deque()
-        self._missing: list[Sent] = []  # passed over by feedback, not lost yet
+        self._flight: deque[Data] = deque()
+        self._missing: list[Data] = []  # passed over by feedback, not lost yet
         self.lost_at = NEVER  # when one of `_missing` is lost by time
         self._largest_acked = -1
         self._delivered = 0
@@ -94,11 +94,10 @@ class Path:
         self.acked_datagrams = 0
         self.downs = 0
         congestion.start(mss, 0.0)
-
-    @property
-    def cwnd(self) -> float:
-        """Window in bytes."""
-        return self.congestion.cwnd
+        # A copy, kept wherever the algorithm was told something: it is asked for with every packet.
+        self.cwnd = congestion.cwnd
+        # Most algorithms do not want to hear of every packet.
+        self._tell_sent = type(congestion).on_sent is not CongestionController.on_sent
 
     @property
     def ssthresh(self) -> float:
@@ -109,7 +108,7 @@ class Path:
         """Return whether an inner packet of `size` bytes would leave at once."""
         if not self.up or self.queue:
             return False
-        if self.bytes_in_flight and self.bytes_in_flight + size + OVERHEAD > self.congestion.cwnd:
+        if self.bytes_in_flight + size + OVERHEAD > self.cwnd and self.bytes_in_flight:
             return False
         return self.congestion.pacing_rate is None or self._next_send <= now
 
@@ -117,7 +116,7 @@ class Path:
         """Return whether the head of this path's own queue, `size` bytes, may leave."""
         if not self.up:
             return False
-        if self.bytes_in_flight and self.bytes_in_flight + size + OVERHEAD > self.congestion.cwnd:
+        if self.bytes_in_flight + size + OVERHEAD > self.cwnd and self.bytes_in_flight:
             return False
         return self.congestion.pacing_rate is None or self._next_send <= now
 
@@ -136,36 +135,30 @@ class Path:
         """Number an inner packet for this path, and take note of its leaving now."""
         number = self.next_sequence
         self.next_sequence = number + 1
-        datagram = Data(epoch, self.index, number, now_us, cls, sequence, packet, flags)
-        size = datagram.size
-        flight = self._flight
+        sent = Data(epoch, self.index, number, now_us, cls, sequence, packet, flags)
+        size = sent.size
         if not self.bytes_in_flight:
             self._first_sent = self._delivered_time = now
         if self.waiting_since == NEVER:
             self.wait_for_answer(now)
-        flight.append(
-            Sent(
-                number,
-                now,
-                size,
-                cls,
-                sequence,
-                self._delivered,
-                self._delivered_time,
-                self._first_sent,
-                self._app_limited > 0,
-            )
-        )
+        sent.time = now
+        sent.delivered = self._delivered
+        sent.delivered_time = self._delivered_time
+        sent.first_sent = self._first_sent
+        sent.app_limited = self._app_limited > 0
+        self._flight.append(sent)
         self.bytes_in_flight += size
         self.sent_datagrams += 1
         self.sent_bytes += size
         self.last_sent = now
         congestion = self.congestion
-        congestion.on_sent(now, size, self.bytes_in_flight)
+        if self._tell_sent:
+            congestion.on_sent(now, size, self.bytes_in_flight)
+            self.cwnd = congestion.cwnd
         if congestion.pacing_rate is not None:
             begin = max(self._next_send, now - PACING_SLACK)
             self._next_send = begin + size * BITS_PER_BYTE / congestion.pacing_rate
-        return datagram
+        return sent
 
     def wait_for_answer(self, now: float) -> None:
         """Begin to count silence: the answer may take a round trip on top of what is normal."""
@@ -175,7 +168,7 @@ class Path:
 
     def on_idle(self) -> None:
         """Take note that there was room in the window and nothing to send (application-limited)."""
-        if self.bytes_in_flight + self.mss <= self.congestion.cwnd:
+        if self.bytes_in_flight + self.mss <= self.cwnd:
             self._app_limited = self._delivered + self.bytes_in_flight or 1
 
     def probe_timeout(self) -> float:
@@ -205,49 +198,56 @@ class Path:
             self.rttvar += RTTVAR_GAIN * (abs(self.srtt - rtt) - self.rttvar)
             self.srtt += RTT_GAIN * (rtt - self.srtt)
 
-    def on_feedback(self, feedback: Feedback, now: float) -> tuple[int, Sequence[Sent]]:
+    def on_feedback(self, feedback: Feedback, now: float) -> tuple[int, Sequence[Data]]:
         """Read feedback about this path; return the bytes newly acknowledged and what is lost.
 
         Raises ValueError if it acknowledges what was never sent.
         """
-        low = feedback.ranges[0][1]
-        shift = expand(low, self._largest_acked) - low
-        largest = low + shift
-        if largest >= self.next_sequence or largest < 0:
-            raise ValueError("acknowledges what was never sent")
+        ranges = feedback.ranges
+        largest = ranges[0][1]
+        shift = 0
+        if not self._largest_acked <= largest < self.next_sequence:
+            shift = expand(largest, self._largest_acked) - largest
+            largest += shift
+            if largest >= self.next_sequence or largest < 0:
+                raise ValueError("acknowledges what was never sent")
+        horizon = largest
+        if self.detection.negative:
+            horizon = expand(feedback.ack, largest) - 1
+        acked = self._take_acked(ranges, shift, horizon)
+        if largest > self._largest_acked:
+            self._largest_acked = largest
         self.heard(now)
-        horizon = self.detection.horizon(largest, expand(feedback.ack, largest))
-        acked = self._take_acked(feedback.ranges, shift, horizon)
-        self._largest_acked = max(self._largest_acked, largest)
         acked_bytes = 0
         if acked:
             acked_bytes = self._on_acked(acked, feedback, largest, now)
         if feedback.marks and feedback.marks != self._marks:
             self._marks = feedback.marks
             self.congestion.on_congestion_mark(now, acked[-1].time if acked else now)
-        lost: Sequence[Sent] = ()
+            self.cwnd = self.congestion.cwnd
         if self._missing:
-            lost = self._sift(now)
-        return acked_bytes, lost
+            return acked_bytes, self._sift(now)
+        self.lost_at = NEVER
+        return acked_bytes, ()
 
-    def _take_acked(self, ranges: Sequence[tuple[int, int]], shift: int, horizon: int) -> list[Sent]:
+    def _take_acked(self, ranges: Sequence[tuple[int, int]], shift: int, horizon: int) -> list[Data]:
         """Take from the flight what `ranges` contain up to `horizon`, the oldest first."""
         flight = self._flight
-        acked: list[Sent] = []
-        if not self._missing and flight and flight[0].sequence >= ranges[0][0] + shift:
-            while flight and flight[0].sequence <= horizon:
+        acked: list[Data] = []
+        if not self._missing and flight and flight[0].path_sequence >= ranges[0][0] + shift:
+            while flight and flight[0].path_sequence <= horizon:
                 acked.append(flight.popleft())
             return acked
         candidates = self._missing
-        while flight and flight[0].sequence <= horizon:
+        while flight and flight[0].path_sequence <= horizon:
             candidates.append(flight.popleft())
         if not candidates:
             return acked
-        kept: list[Sent] = []
+        kept: list[Data] = []
         ascending = ranges[::-1]
         position, count = 0, len(ascending)
         for sent in candidates:
-            number = sent.sequence - shift
+            number = sent.path_sequence - shift
             while position < count and ascending[position][1] < number:
                 position += 1
             if position < count and ascending[position][0] <= number:
@@ -257,13 +257,13 @@ class Path:
         self._missing = kept
         return acked
 
-    def _on_acked(self, acked: list[Sent], feedback: Feedback, largest: int, now: float) -> int:
+    def _on_acked(self, acked: list[Data], feedback: Feedback, largest: int, now: float) -> int:
         newest = acked[-1]
         sample = self._sample
         sample.rtt = None
-        if newest.sequence == largest:
-            sample.rtt = now - newest.time - elapsed(feedback.sent_us, feedback.received_us)
-            self.update_rtt(sample.rtt)
+        if newest.path_sequence == largest:
+            held = ((feedback.sent_us - feedback.received_us) & SEQUENCE_MASK) / MICROSECONDS
+            self.update_rtt(now - newest.time - held)
             sample.rtt = self.latest_rtt
         in_flight = self.bytes_in_flight
         size = 0
@@ -271,52 +271,56 @@ class Path:
             size += sent.size
         self.acked_datagrams += len(acked)
         self.bytes_in_flight = in_flight - size
-        self._delivered += size
+        delivered = self._delivered = self._delivered + size
         self._delivered_time = now
-        self._first_sent = newest.time
-        interval = max(newest.time - newest.first_sent, now - newest.delivered_time)
+        self._first_sent = sent_time = newest.time
+        interval = now - newest.delivered_time
+        if sent_time - newest.first_sent > interval:
+            interval = sent_time - newest.first_sent
         sample.delivery_rate = None
-        if interval >= self.min_rtt and interval > 0:
-            rate = (self._delivered - newest.delivered) * BITS_PER_BYTE / interval
+        if interval >= self.min_rtt:
+            rate = (delivered - newest.delivered) * BITS_PER_BYTE / interval
             sample.delivery_rate = rate
-            if not newest.app_limited or rate > self.delivery_rate:
+            if rate > self.delivery_rate or not newest.app_limited:
                 self.delivery_rate = rate
-        if self._app_limited and self._delivered > self._app_limited:
+        if self._app_limited and delivered > self._app_limited:
             self._app_limited = 0
         congestion = self.congestion
         cwnd = congestion.cwnd
         sample.now = now
         sample.acked = size
-        sample.sent_time = newest.time
+        sample.sent_time = sent_time
         sample.min_rtt = self.min_rtt
         sample.srtt = self.srtt
-        sample.one_way_delay = elapsed(feedback.received_us, feedback.echo_us)
+        sample.one_way_delay = ((feedback.received_us - feedback.echo_us) & SEQUENCE_MASK) / MICROSECONDS
         sample.app_limited = newest.app_limited
         # In slow start half a window counts as using it (RFC 9002, section 7.8; Linux tcp_is_cwnd_limited).
         sample.cwnd_limited = (
             in_flight + 2 * self.mss >= cwnd if cwnd >= congestion.ssthresh else 2 * in_flight >= cwnd
         )
         sample.in_flight = in_flight
-        sample.delivered = self._delivered
+        sample.delivered = delivered
         sample.prior_delivered = newest.delivered
         congestion.on_acked(sample)
+        self.cwnd = congestion.cwnd
         self.loss_ratio -= LOSS_GAIN * self.loss_ratio
         return size
 
-    def _sift(self, now: float) -> list[Sent]:
+    def _sift(self, now: float) -> list[Data]:
         lost, self.lost_at = self.detection.sift(self._missing, self._largest_acked, self, now)
         if lost:
             self._on_lost(lost, now)
         return lost
 
-    def _on_lost(self, lost: list[Sent], now: float) -> None:
+    def _on_lost(self, lost: list[Data], now: float) -> None:
         size = sum(sent.size for sent in lost)
         self.congestion.on_lost(now, size, lost[-1].time, self.bytes_in_flight)
+        self.cwnd = self.congestion.cwnd
         self.bytes_in_flight -= size
         self.lost_datagrams += len(lost)
         self.loss_ratio += LOSS_GAIN * (1 - self.loss_ratio)
 
-    def on_probe_answered(self, sent_time: float, now: float) -> Sequence[Sent]:
+    def on_probe_answered(self, sent_time: float, now: float) -> Sequence[Data]:
         """Count what was sent before an answered probe as passed over; return what is lost by that."""
         self.heard(now)
         flight = self._flight
@@ -324,9 +328,9 @@ class Path:
             self._missing.append(flight.popleft())
         return self._sift(now) if self._missing else ()
 
-    def on_time(self, now: float) -> Sequence[Sent]:
+    def on_time(self, now: float) -> Sequence[Data]:
         """Return what is lost by the clock."""
-        lost: list[Sent] = []
+        lost: list[Data] = []
         if self._missing and self.lost_at <= now:
             lost = self._sift(now)
         late = self.detection.overdue(self._flight, self, now) if self._flight else []
@@ -367,7 +371,7 @@ class Path:
                 deadline = min(deadline, self.detection.deadline(self._flight[0], self))
         return deadline
 
-    def go_down(self, now: float) -> list[Sent]:
+    def go_down(self, now: float) -> list[Data]:
         """Stop using the path; return what was in flight, which nobody waits for any longer."""
         given_up = [*self._missing, *self._flight]
         self._missing.clear()
@@ -388,3 +392,4 @@ class Path:
         self.next_probe = now + PROBE_ACTIVE
         self._next_send = now
         self.congestion.start(self.mss, now)
+        self.cwnd = self.congestion.cwnd

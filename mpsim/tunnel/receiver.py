@@ -5,8 +5,10 @@ from __future__ import annotations
 from mpsim.tunnel.loss_detection import NACK_WAIT, NEVER
 from mpsim.tunnel.wire import MOST_RANGES, SEQUENCE_MASK
 
-# Feedback for every second datagram (RFC 9000, section 13.2.2), but never later than this (s).
-FEEDBACK_EVERY = 2
+# Feedback for every second full datagram (RFC 9000, section 13.2.2), so many small ones, but never
+# later than this (s). Small ones are mostly the inner flow's own acknowledgements.
+FEEDBACK_BYTES = 2400
+FEEDBACK_EVERY = 8
 FEEDBACK_DELAY = 0.010
 # A gap older than this has long been resolved by the sender, and is no longer reported (s).
 GAP_MEMORY = 1.0
@@ -40,7 +42,8 @@ class PathReceiver:
         "nack",
         "negative",
         "pending",
-        "received_us",
+        "pending_bytes",
+        "received",
     )
 
     def __init__(self, *, negative: bool) -> None:
@@ -48,16 +51,20 @@ class PathReceiver:
         self._ranges: list[Range] = []  # ascending
         self.expected = 0  # one above the largest path sequence received
         self.pending = 0  # datagrams received since the last feedback
+        self.pending_bytes = 0
         self.feedback_due = NEVER
-        self.received_us = 0
+        self.received = 0.0  # when the newest came, s
         self.echo_us = 0
         self.marks = 0
         self.ack = 0
         self.nack = 0
         self.last_data = -NEVER
 
-    def receive(self, sequence: int, sent_us: int, now: float, now_us: int) -> bool:
-        """Take note of a data datagram; return False if it had come before (or is too old to know)."""
+    def receive(self, sequence: int, size: int, sent_us: int, now: float) -> bool:
+        """Take note of a data datagram of `size` bytes; return False if it had come before.
+
+        What is too old to know counts as having come before.
+        """
         ranges = self._ranges
         if sequence == self.expected and ranges:
             ranges[-1].last = sequence
@@ -69,15 +76,16 @@ class PathReceiver:
             return False
         if sequence >= self.expected:
             self.expected = sequence + 1
-            self.received_us = now_us
+            self.received = now
             self.echo_us = sent_us
         self.last_data = now
         self.pending += 1
+        self.pending_bytes += size
         if len(ranges) > 1:
             self._forget(now)
-        if self.pending >= FEEDBACK_EVERY:
+        if self.pending_bytes >= FEEDBACK_BYTES or self.pending >= FEEDBACK_EVERY:
             self.feedback_due = now
-        elif self.feedback_due > now + FEEDBACK_DELAY:
+        elif self.feedback_due == NEVER:
             self.feedback_due = now + FEEDBACK_DELAY
         return True
 
@@ -158,7 +166,7 @@ class PathReceiver:
 
     def feedback_sent(self) -> None:
         """Start counting for the next feedback."""
-        self.pending = 0
+        self.pending = self.pending_bytes = 0
         self.feedback_due = NEVER
 
     @property

@@ -20,6 +20,7 @@ MOST_MISSING = 16_384
 class ReorderBuffer(Protocol):
     """What an endpoint asks of its reorder buffers."""
 
+    expected: int  # the next number in order
     duplicates: int
     late: int
     occupancy_bytes: int
@@ -40,32 +41,32 @@ class ReorderBuffer(Protocol):
 class PassOn:
     """No resequencing: packets leave as they come, copies excepted ("none")."""
 
-    __slots__ = ("_deliver", "_expected", "_missing", "duplicates", "late", "occupancy_bytes")
+    __slots__ = ("_deliver", "_missing", "duplicates", "expected", "late", "occupancy_bytes")
 
-    def __init__(self, deliver: Callable[[int, Packet], None]) -> None:
+    def __init__(self, deliver: Callable[[Packet], object]) -> None:
         self._deliver = deliver
-        self._expected = 0
+        self.expected = 0
         self._missing: dict[int, None] = {}  # below `_expected` and not seen; insertion-ordered
         self.duplicates = self.late = self.occupancy_bytes = 0
 
     def insert(self, sequence: int, packet: Packet, now: float) -> bool:
-        if sequence == self._expected:
-            self._expected = sequence + 1
-        elif sequence > self._expected:
+        if sequence == self.expected:
+            self.expected = sequence + 1
+        elif sequence > self.expected:
             self._note_missing(sequence)
-            self._expected = sequence + 1
+            self.expected = sequence + 1
         elif sequence in self._missing:
             del self._missing[sequence]
             self.late += 1
         else:
             self.duplicates += 1
             return False
-        self._deliver(sequence, packet)
+        self._deliver(packet)
         return True
 
     def _note_missing(self, until: int) -> None:
         missing = self._missing
-        missing.update(dict.fromkeys(range(max(self._expected, until - MOST_MISSING), until)))
+        missing.update(dict.fromkeys(range(max(self.expected, until - MOST_MISSING), until)))
         while len(missing) > MOST_MISSING:
             del missing[next(iter(missing))]
 
@@ -90,11 +91,11 @@ class FixedTimeout:
 
     __slots__ = (
         "_deliver",
-        "_expected",
         "_held",
         "_missing",
         "_skipped",
         "duplicates",
+        "expected",
         "late",
         "late_policy",
         "most_packets",
@@ -104,7 +105,7 @@ class FixedTimeout:
 
     def __init__(
         self,
-        deliver: Callable[[int, Packet], None],
+        deliver: Callable[[Packet], object],
         *,
         timeout: float = 0.2,
         late: str = "pass",
@@ -114,17 +115,17 @@ class FixedTimeout:
         self.timeout = timeout
         self.late_policy = late
         self.most_packets = most_packets
-        self._expected = 0
+        self.expected = 0
         self._held: dict[int, tuple[Packet, float]] = {}  # in the order of arrival
         self._missing: dict[int, None] = {}  # given up, may still come late
         self._skipped: set[int] = set()
         self.duplicates = self.late = self.occupancy_bytes = 0
 
     def insert(self, sequence: int, packet: Packet, now: float) -> bool:
-        expected = self._expected
+        expected = self.expected
         if sequence == expected:
-            self._expected = expected + 1
-            self._deliver(sequence, packet)
+            self.expected = expected + 1
+            self._deliver(packet)
             if self._held or self._skipped:
                 self._release()
             return True
@@ -148,25 +149,25 @@ class FixedTimeout:
         del self._missing[sequence]
         self.late += 1
         if self.late_policy == "pass":
-            self._deliver(sequence, packet)
+            self._deliver(packet)
         return True
 
     def _release(self) -> None:
         """Hand over what is next in order, passing over what was announced as lost."""
         held, skipped = self._held, self._skipped
-        expected = self._expected
+        expected = self.expected
         while True:
             if expected in held:
                 packet, _ = held.pop(expected)
                 self.occupancy_bytes -= packet.size
-                self._deliver(expected, packet)
+                self._deliver(packet)
             elif expected in skipped:
                 skipped.discard(expected)
                 self._missing[expected] = None
             else:
                 break
             expected += 1
-        self._expected = expected
+        self.expected = expected
         missing = self._missing
         while len(missing) > MOST_MISSING:
             del missing[next(iter(missing))]
@@ -174,20 +175,20 @@ class FixedTimeout:
     def _give_up_until(self, sequence: int) -> None:
         """Hand over everything below `sequence` in order, holes given up, and go on from there."""
         for held in sorted(number for number in self._held if number < sequence):
-            self._missing.update(dict.fromkeys(range(max(self._expected, held - MOST_MISSING), held)))
-            self._expected = held
+            self._missing.update(dict.fromkeys(range(max(self.expected, held - MOST_MISSING), held)))
+            self.expected = held
             self._release()
-        if sequence > self._expected:
-            begin = max(self._expected, sequence - MOST_MISSING)
+        if sequence > self.expected:
+            begin = max(self.expected, sequence - MOST_MISSING)
             self._missing.update(dict.fromkeys(range(begin, sequence)))
-            self._expected = sequence
-        self._skipped = {number for number in self._skipped if number >= self._expected}
+            self.expected = sequence
+        self._skipped = {number for number in self._skipped if number >= self.expected}
         self._release()
 
     def skip(self, ranges: Iterable[tuple[int, int]], now: float) -> None:
-        most = self._expected + 2 * self.most_packets
+        most = self.expected + 2 * self.most_packets
         for first, length in ranges:
-            for number in range(max(first, self._expected), min(first + length, most)):
+            for number in range(max(first, self.expected), min(first + length, most)):
                 if number not in self._held:
                     self._skipped.add(number)
         if self._skipped:

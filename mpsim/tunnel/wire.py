@@ -106,12 +106,21 @@ class WireError(ValueError):
 
 
 class Data:
-    """An inner packet on its way over one path. size: IP bytes on the wire, outer headers included."""
+    """An inner packet on its way over one path. size: IP bytes on the wire, outer headers included.
+
+    The sending path keeps the datagram until it is acknowledged, with its own notes on it, which do
+    not travel: time (s) it was sent, and delivered, delivered_time, first_sent, app_limited for the
+    delivery-rate sample (draft-cheng-iccrg-delivery-rate-estimation, section 3.2).
+    """
 
     __slots__ = (
+        "app_limited",
         "block",
         "cls",
+        "delivered",
+        "delivered_time",
         "epoch",
+        "first_sent",
         "flags",
         "index",
         "packet",
@@ -119,9 +128,15 @@ class Data:
         "path_sequence",
         "sent_us",
         "size",
+        "time",
         "tunnel_sequence",
     )
     type = DATA
+    time: float
+    delivered: int
+    delivered_time: float
+    first_sent: float
+    app_limited: bool
 
     def __init__(
         self,

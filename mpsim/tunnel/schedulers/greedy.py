@@ -12,14 +12,23 @@ from mpsim.tunnel.schedulers.base import PathView, Scheduler
 
 
 class Greedy(Scheduler):
-    """Each path takes the head of the shared queue whenever its window is open."""
+    """Each path takes the head of the shared queue whenever its window is open.
+
+    With a backlog the order does not matter. Without one (the inner flow cannot fill all windows)
+    it decides the split: of several paths with room the one that has used least of its window goes
+    first. Nearest first would fill one window before the others get anything; in turn, the dissertation's
+    blocked consumers, would send as much by a slow path as by a fast one.
+    """
 
     name = "greedy"
 
     def select(self, packet: Packet, paths: Sequence[PathView], now: float) -> PathView | None:
-        # Of several paths with room the nearest goes first.
         chosen = None
+        least = 0.0
+        size = packet.size
         for path in paths:
-            if path.can_send(packet.size, now) and (chosen is None or path.srtt < chosen.srtt):
-                chosen = path
+            if path.can_send(size, now):
+                used = path.bytes_in_flight / path.cwnd
+                if chosen is None or used < least:
+                    chosen, least = path, used
         return chosen
