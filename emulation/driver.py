@@ -24,7 +24,7 @@ from emulation.capturing import Capture, clock_offset
 from emulation.machine import Load, Snapshot, is_stopped, snapshot
 from emulation.poisson import is_replayed
 from emulation.program import Job, Program, leave
-from emulation.replayed import ReplayFlow
+from emulation.replayed import ReplayedFlow
 from emulation.topology import Network
 from emulation.traffic import Flow, plan
 from mpsim.build import DIRECTIONS, build_link, inner_mtu
@@ -50,7 +50,7 @@ class Driver:
         self._folder = folder
         self._job, self._scenario = Job.read(folder)
         self._programs: list[Program] = []
-        self._flows: list[Flow | ReplayFlow] = []
+        self._flows: list[Flow | ReplayedFlow] = []
         self._snapshots: list[Snapshot] = []
         self._offsets: list[float] = []
         self._stopped: set[str] = set()
@@ -67,7 +67,7 @@ class Driver:
             for capture in captures.values():
                 capture.wait_ready()
             self._flows = [
-                ReplayFlow(each, network, self._folder) if is_replayed(each.spec) else Flow(each, network)
+                ReplayedFlow(each, network, self._folder) if is_replayed(each.spec) else Flow(each, network)
                 for each in plan(scenario)
             ]
             for flow in self._flows:
@@ -112,8 +112,11 @@ class Driver:
         end = scenario.warmup + scenario.duration
         self._offsets.append(clock_offset())
         origin = time.monotonic()
-        for program in self._programs:
-            program.go(origin)
+        links, *portals = self._programs
+        links.go(origin)
+        links.wait_serving()  # or the portals' first probes would be lost before the links began
+        for portal in portals:
+            portal.go(origin)
         actions: list[tuple[float, int, Callable[[], None]]] = []
         for number, flow in enumerate(self._flows):
             actions += [

@@ -19,6 +19,7 @@ from emulation.loop import Loop
 from emulation.program import (
     Job,
     announce_ready,
+    announce_serving,
     has_real_time_priority,
     leave,
     take_real_time_priority,
@@ -85,6 +86,7 @@ class Links:
             loop.call_at(self._begin + event.at, lambda now, event=event: self._apply(event, now))
         loop.stop_on(signal.SIGTERM)
         priority = take_real_time_priority()
+        announce_serving()
         loop.run()
         if priority == "fifo" and not has_real_time_priority():
             priority = "normal (gave fifo back after a burst of 300 ms)"

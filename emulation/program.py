@@ -4,6 +4,7 @@
     folder/job.json, folder/scenario.toml  -->  reads them, opens what it needs
                                            <--  "ready" on standard output
     the monotonic clock at run time 0      -->  a line on standard input; it starts to serve
+                                           <--  "serving" (links.py only: the portals may send now)
     SIGTERM                                -->  it writes folder/NAME.json and ends
 """
 
@@ -25,7 +26,7 @@ from emulation.waiting import wait_for_line
 from mpsim.errors import WorldError
 from mpsim.scenario import Scenario, load
 
-READY = "ready"
+READY, SERVING = "ready", "serving"
 READY_TIMEOUT = 30.0  # s
 STOP_TIMEOUT = 15.0  # s
 REAL_TIME_PRIORITY = 20
@@ -76,6 +77,12 @@ class Program:
         self.process.stdin.write(f"{origin!r}\n".encode())
         self.process.stdin.flush()
 
+    def wait_serving(self) -> None:
+        """Wait until it serves; raises WorldError if it never does."""
+        assert self.process.stdout is not None
+        if not wait_for_line(self.process.stdout, SERVING, READY_TIMEOUT):
+            raise WorldError(f"{self.name} does not serve: {self.last_words()}")
+
     def check(self) -> None:
         """Raise WorldError if it has died."""
         if self.process.poll() is not None:
@@ -101,6 +108,12 @@ class Program:
         self._log.flush()
         lines = (self._folder / f"{self.name}.log").read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else "no message"
+
+
+def announce_serving() -> None:
+    """Say that what is sent from now on is not lost on us."""
+    sys.stdout.write(f"{SERVING}\n")
+    sys.stdout.flush()
 
 
 def announce_ready() -> float:

@@ -1,24 +1,24 @@
-"""Replayed flows as the run sees them: started and stopped like iperf3's, measured by their own two ends."""
+"""Replayed flows as the run sees them: started and stopped like iperf3's, measured by their own two ends (replay.py)."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emulation.capturing import Seen
-from emulation.measuring import FlowMeasure
 from emulation.program import Program
-from emulation.replay import end_hosts
+from emulation.replay import end_hosts, row
 from emulation.traffic import Plan, Starter
-from mpsim.headers import EXPERIMENTAL
+from mpsim.metrics import BIN
+from mpsim.result import SeriesRow
+from mpsim.units import BITS_PER_BYTE
 
 MODULE = "emulation.replay"
 
 
-class ReplayFlow:
-    """A replayed flow while the run goes on; `replay.write_schedules` has been there before.
+class ReplayedFlow:
+    """A replayed flow while the run goes on; its schedule was written before.
 
     Parameters
         plan: the flow
@@ -31,69 +31,81 @@ class ReplayFlow:
         self._hosts = hosts
         self._folder = folder
         self._ends: dict[str, Program] = {}
+        self._sent: dict[str, Any] | None = None
 
     def prepare(self) -> None:
         """Start both programs and wait until they are ready; the receiver listens from now on."""
         sender, receiver = end_hosts(self.plan.spec)
         for role, host in (("send", sender), ("receive", receiver)):
-            name = f"replay-{self.plan.index}-{role}"
-            self._ends[role] = Program(name, self._starter(host), MODULE, self._folder, role, str(self.plan.index))
+            self._ends[role] = self._start(role, host)
         for program in self._ends.values():
             program.wait_ready()
         self._ends["receive"].go(0.0)
 
-    def _starter(self, host: str) -> Callable[..., Any]:
-        return lambda command, **options: self._hosts.start(host, command, **options)
+    def _start(self, role: str, host: str) -> Program:
+        def start(command: Sequence[str], **options: Any) -> Any:
+            return self._hosts.start(host, command, **options)
+
+        name = f"replay-{self.plan.index}-{role}"
+        return Program(name, start, MODULE, self._folder, role, str(self.plan.index))
 
     def start(self) -> None:
         """Let it begin."""
         self._ends["send"].go(time.monotonic())
 
+    def stop(self) -> None:
+        """Let it end."""
+        self._sent = self._ends["send"].stop()
+
+    def finish(self) -> dict[str, Any]:
+        """Return what both programs have counted."""
+        sent, received = self._sent, self._ends["receive"].stop()
+        assert sent is not None
+        problem = f"{sent['failures']} packets could not be sent" if sent["failures"] else None
+        if received["dropped"]:
+            problem = f"the receiver had no room for {received['dropped']} packets"
+        return {"name": self.plan.spec.name, "error": problem, "sent": sent, "received": received}
+
     def processes(self) -> dict[str, int]:
         """Return the flow's processes that run."""
         return {end.name: end.process.pid for end in self._ends.values() if end.process.poll() is None}
 
-    def stop(self) -> None:
-        """The schedule ends by itself at the flow's stop."""
 
-    def finish(self) -> dict[str, Any]:
-        """End both programs; return what they counted."""
-        report = {role: self._ends[role].stop() for role in ("send", "receive")}
-        return {"name": self.plan.spec.name, "error": self._problem(report), "replay": report}
+class ReplayedMeasure:
+    """The figures of a replayed flow; the same shape as measuring.FlowMeasure.
 
-    def _problem(self, report: dict[str, Any]) -> str | None:
-        failures, dropped = report["send"]["failures"], report["receive"]["dropped"]
-        if failures:
-            return f"{failures} packets could not be sent"
-        return f"the receiver had no room for {dropped} packets" if dropped else None
+    Parameters
+        plan: the flow
+        report: what ReplayedFlow.finish returned
+        origin: the monotonic clock (s) at run time zero
+        begin, end: the measured interval, s of run time
+    """
 
+    def __init__(self, plan: Plan, report: dict[str, Any], origin: float, begin: float, end: float) -> None:
+        self.plan = plan
+        self._received = report["received"]
+        self._origin, self._end = origin, end
+        self._row = row(report["sent"], self._received, origin + begin, origin + end)
 
-class ReplayMeasure(FlowMeasure):
-    """What is sent and received is known packet by packet, from the programs at both ends."""
+    @property
+    def goodput(self) -> float:
+        """Payload in the measured interval, bit/s."""
+        return float(self._row["goodput_bps"])
 
-    def __init__(self, plan: Plan, begin: float, end: float) -> None:
-        super().__init__(plan, begin, end)
-        self._highest = -1
+    def row(self) -> dict[str, Any]:
+        """Return the flow's row of the result."""
+        spec = self.plan.spec
+        return {"name": spec.name, "kind": spec.kind, "direction": spec.direction, **self._row}
 
-    def belongs(self, seen: Seen) -> bool:
-        return False  # its packets are not looked for in the captures of the hosts
-
-    def _is_late(self, seen: Seen) -> bool:
-        return seen.number < self._highest
-
-    def _deliver(self, seen: Seen) -> None:
-        self._highest = max(self._highest, seen.number)
-        self.delivered += seen.payload
-
-    def feed(self, report: dict[str, Any], origin: float) -> None:
-        """Take a flow's report; origin: the monotonic clock at run time zero, s."""
-        sent, received = report["send"], report["receive"]
-        for number, when in enumerate(sent["times"]):
-            self.on_sent(self._seen(number, when - origin, 0))
-        arrivals = zip(received["numbers"], received["times"], received["payloads"], strict=True)
-        for number, when, payload in arrivals:
-            self.on_received(self._seen(number, when - origin, payload))
-        self.finish()
-
-    def _seen(self, number: int, when: float, payload: int) -> Seen:
-        return Seen(when, self.plan.sender, EXPERIMENTAL, (0, 0), payload, number, 0, payload, False)
+    def series(self) -> list[SeriesRow]:
+        """Return the flow's throughput in bins, each named by its beginning."""
+        bins = [0] * round(self._end / BIN)
+        for when, payload in zip(self._received["times"], self._received["payloads"], strict=True):
+            position = int((when - self._origin) / BIN)
+            if position < len(bins):
+                bins[position] += payload
+        name, direction = f"flow/{self.plan.spec.name}", self.plan.spec.direction
+        return [
+            (round(number * BIN, 1), name, direction, "throughput_bps", size * BITS_PER_BYTE / BIN)
+            for number, size in enumerate(bins)
+        ]

@@ -24,7 +24,7 @@ from emulation.measuring import FlowMeasure, measure
 from emulation.poisson import is_replayed, write_poisson
 from emulation.program import Job
 from emulation.replay import write_schedules
-from emulation.replayed import ReplayMeasure
+from emulation.replayed import ReplayedMeasure
 from emulation.runs import ISOLATED, Run, clean, new_run
 from emulation.traffic import kernel_congestion, plan
 from emulation.validity import reasons, unmodelled
@@ -158,19 +158,17 @@ def _result(scenario: Scenario, records: dict[str, Any], folder: Path, wall_s: f
     )
 
 
-def _measured(scenario: Scenario, records: dict[str, Any], folder: Path) -> list[FlowMeasure]:
+def _measured(scenario: Scenario, records: dict[str, Any], folder: Path) -> list[FlowMeasure | ReplayedMeasure]:
     """Return the figures of all flows, in the scenario's order."""
     begin, end = scenario.warmup, scenario.warmup + scenario.duration
     offset = sum(records["clock_offset_s"]) / len(records["clock_offset_s"])
     seen = {host: read_capture(folder / f"{host}.headers", host, offset) for host in at.END_HOSTS}
     plans = plan(scenario)
     captured = measure([each for each in plans if not is_replayed(each.spec)], seen, begin, end)
-    found = {flow.plan.index: flow for flow in captured}
+    found: dict[int, FlowMeasure | ReplayedMeasure] = {flow.plan.index: flow for flow in captured}
     for each, report in zip(plans, records["flows"], strict=True):
         if is_replayed(each.spec):
-            replayed = ReplayMeasure(each, begin, end)
-            replayed.feed(report["replay"], records["origin_s"])
-            found[each.index] = replayed
+            found[each.index] = ReplayedMeasure(each, report, records["origin_s"], begin, end)
     return [found[each.index] for each in plans]
 
 
