@@ -15,7 +15,7 @@ from scapy.utils import wrpcap
 from emulation import addresses as at
 from emulation.program import Job
 from emulation.replay import schedule_file, write_schedules
-from emulation.replayed import ReplayedFlow, ReplayedMeasure
+from emulation.replayed import ReplayFlow, ReplayMeasure
 from emulation.traffic import plan
 from emulation.waiting import wait_for_line, wait_until
 from mpsim.errors import InputError
@@ -133,7 +133,7 @@ def test_replay_between_hosts(scenario: Scenario, tmp_path: Path, hosts: Hosts) 
     write_schedules(scenario, folder, lambda _: 1500)
     Job("own", None, 1).write(folder, scenario)
     plans = plan(scenario)
-    flows = [ReplayedFlow(each, hosts, folder) for each in plans]
+    flows = [ReplayFlow(each, hosts, folder) for each in plans]
     for flow in flows:
         flow.prepare()
     counts = {at.CLIENT: COUNT, at.SERVER: 100}
@@ -144,11 +144,13 @@ def test_replay_between_hosts(scenario: Scenario, tmp_path: Path, hosts: Hosts) 
         flow.stop()
     reports = [flow.finish() for flow in flows]
     assert [report["error"] for report in reports] == [None, None]
-    begin = min(report["sent"]["times"][0] for report in reports)
+    begin = min(report["replay"]["send"]["times"][0] for report in reports)
     for each, report, count in zip(plans, reports, (COUNT, 100), strict=True):
-        row = ReplayedMeasure(each, report, begin, 0.0, 5.0).row()
+        measured = ReplayMeasure(each, 0.0, 5.0)
+        measured.feed(report["replay"], begin)
+        row = measured.row()
         assert (row["sent_packets"], row["lost_packets"], row["out_of_order_ratio"]) == (count, 0, 0.0)
         assert row["one_way_delay_s"]["p50"] > 0
     # Without the headers, packet `number` of the capture has as many bytes.
-    assert sum(reports[0]["received"]["payloads"]) == sum(range(COUNT))
+    assert sum(reports[0]["replay"]["receive"]["payloads"]) == sum(range(COUNT))
     assert {host: hosts.received(host) for host in counts} == counts, "somebody answered"
