@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,8 @@ from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 
 from emulation import addresses as at
-from emulation.program import Job
-from emulation.replay import schedule_file, write_schedules
-from emulation.replayed import ReplayFlow, ReplayMeasure
-from emulation.traffic import plan
+from emulation.program import Job, Program
+from emulation.replay import end_hosts, row, schedule_file, write_schedules
 from emulation.waiting import wait_for_line, wait_until
 from mpsim.errors import InputError
 from mpsim.pcap import read_pcap
@@ -132,25 +132,27 @@ def test_replay_between_hosts(scenario: Scenario, tmp_path: Path, hosts: Hosts) 
     folder.mkdir()
     write_schedules(scenario, folder, lambda _: 1500)
     Job("own", None, 1).write(folder, scenario)
-    plans = plan(scenario)
-    flows = [ReplayFlow(each, hosts, folder) for each in plans]
-    for flow in flows:
-        flow.prepare()
+    ends = {}
+    for index, flow in enumerate(scenario.flow):
+        for role, host in zip(("send", "receive"), end_hosts(flow), strict=True):
+            start = partial(hosts.start, host)
+            ends[role, index] = Program(f"replay-{index}-{role}", start, "emulation.replay", folder, role, str(index))
+    for program in ends.values():
+        program.wait_ready()
+    for index in range(2):
+        ends["receive", index].go(0.0)
+    began = time.monotonic()
+    for index in range(2):
+        ends["send", index].go(began)
     counts = {at.CLIENT: COUNT, at.SERVER: 100}
-    for flow in flows:
-        flow.start()
     assert wait_until(lambda: all(hosts.received(host) >= count for host, count in counts.items()), 10)
-    for flow in flows:
-        flow.stop()
-    reports = [flow.finish() for flow in flows]
-    assert [report["error"] for report in reports] == [None, None]
-    begin = min(report["replay"]["send"]["times"][0] for report in reports)
-    for each, report, count in zip(plans, reports, (COUNT, 100), strict=True):
-        measured = ReplayMeasure(each, 0.0, 5.0)
-        measured.feed(report["replay"], begin)
-        row = measured.row()
-        assert (row["sent_packets"], row["lost_packets"], row["out_of_order_ratio"]) == (count, 0, 0.0)
-        assert row["one_way_delay_s"]["p50"] > 0
-    # Without the headers, packet `number` of the capture has as many bytes.
-    assert sum(reports[0]["replay"]["receive"]["payloads"]) == sum(range(COUNT))
+    for index, count in enumerate((COUNT, 100)):
+        sent, received = ends["send", index].stop(), ends["receive", index].stop()
+        assert (sent["failures"], received["dropped"]) == (0, 0)
+        told = row(sent, received, began, began + 5)
+        assert (told["sent_packets"], told["lost_packets"], told["out_of_order_ratio"]) == (count, 0, 0.0)
+        assert told["one_way_delay_s"]["p50"] > 0
+        # Without the headers, packet `number` of the capture has as many bytes; a SYN has none.
+        payload = sum(range(COUNT)) if not index else 0
+        assert (sum(received["payloads"]), told["goodput_bps"]) == (payload, pytest.approx(payload * 8 / 5))
     assert {host: hosts.received(host) for host in counts} == counts, "somebody answered"
