@@ -86,7 +86,7 @@ def clock_offset() -> float:
     return min(readings)[1]
 
 
-def read_capture(path: Path, host: str, offset: float) -> Iterator[Seen]:
+def read_capture(path: Path, offset: float) -> Iterator[Seen]:
     """Yield what one host saw; `offset` (s) turns the capture's clock into run time."""
     data = memoryview(path.read_bytes())
     position = _FILE_HEADER

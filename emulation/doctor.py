@@ -86,9 +86,7 @@ def _congestion_controls() -> Check:
     except OSError:
         known = []
     ok = {"cubic", "reno"} <= set(known)
-    return Check(
-        "TCP congestion controls", ok, " ".join(known) or "unknown", "" if ok else "modprobe tcp_cubic"
-    )
+    return Check("TCP congestion controls", ok, " ".join(known) or "unknown", "" if ok else "modprobe tcp_cubic")
 
 
 def _real_time() -> Check:

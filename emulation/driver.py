@@ -8,7 +8,6 @@ first process of the run's process namespace: however it ends, the kernel ends a
 from __future__ import annotations
 
 import heapq
-import json
 import os
 import select
 import subprocess
@@ -98,9 +97,9 @@ class Driver:
         network.attach_access_links()
         if self._scenario.tunnel is None:
             return
-        portals = []
-        for side in at.PORTALS:
-            portals.append(Program(side, _starter(network, side), "emulation.portal", self._folder, side))
+        portals = [
+            Program(side, _starter(network, side), "emulation.portal", self._folder, side) for side in at.PORTALS
+        ]
         self._programs += portals
         for portal in portals:
             portal.wait_ready()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from emulation.program import (
     take_real_time_priority,
 )
 from emulation.tun import open_tap, set_address, set_carrier, set_mtu, set_queue_length
-from mpsim.build import apply_event, build_link
+from mpsim.build import Direction, apply_event, build_link
 from mpsim.network.link import Link
 from mpsim.network.rate import ConstantRate
 from mpsim.pcap import PcapWriter
@@ -50,7 +51,8 @@ class Links:
         self._at_end: list[dict[str, Any]] = []
         for index, spec in enumerate(scenario.link):
             local, remote = (self._tap(at.access_interface(side, index), side, index) for side in at.PORTALS)
-            for direction, source, target in (("inbound", remote, local), ("outbound", local, remote)):
+            ways: dict[Direction, tuple[int, int]] = {"inbound": (remote, local), "outbound": (local, remote)}
+            for direction, (source, target) in ways.items():
                 capture = PcapWriter(pcap / f"link-{spec.name}-{direction}.pcap") if pcap else None
                 link = build_link(scenario, index, direction)
                 self.cables.append(Cable(link, source, target, capture=capture))
@@ -78,12 +80,12 @@ class Links:
         loop = Loop(origin, lambda _: self._deliver(loop))
         for cable in self.cables:
             cable.discard()
-            loop.add_reader(cable.source, lambda cable=cable: cable.drain(loop))
+            loop.add_reader(cable.source, partial(cable.drain, loop))
         loop.call_every(BIN, BIN, self._sample)
         loop.call_at(self._begin, lambda _: self._at_begin.extend(cable.counters() for cable in self.cables))
         loop.call_at(self._end, lambda _: self._at_end.extend(cable.counters() for cable in self.cables))
         for event in self._scenario.event:
-            loop.call_at(self._begin + event.at, lambda now, event=event: self._apply(event, now))
+            loop.call_at(self._begin + event.at, partial(self._apply, event))
         loop.stop_on(signal.SIGTERM)
         priority = take_real_time_priority()
         announce_serving()

@@ -48,7 +48,11 @@ class Loop:
     def lag(self, begin: float, end: float) -> dict[str, float]:
         """Return how late the alarms of an interval (s) were answered: p50, p99, p100, long stalls added up."""
         lags = [lag for lag, when in zip(self.lags, self.lag_times, strict=True) if begin <= when <= end]
-        return {**(percentiles(lags, 50, 99, 100) or {}), "stalled": sum(lag for lag in lags if lag > LONG_LAG), "alarms": len(lags)}
+        return {
+            **(percentiles(lags, 50, 99, 100) or {}),
+            "stalled": sum(lag for lag in lags if lag > LONG_LAG),
+            "alarms": len(lags),
+        }
 
     def now(self) -> float:
         """Return the time since the origin (s)."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import heapq
 from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from emulation import addresses as at
@@ -115,7 +116,7 @@ class FlowMeasure(ABC):
         name, direction = f"flow/{self.plan.spec.name}", self.plan.spec.direction
         return [
             (round(number * BIN, 1), name, direction, "throughput_bps", (after - before) * BITS_PER_BYTE / BIN)
-            for number, (before, after) in enumerate(zip(marks, marks[1:], strict=False))
+            for number, (before, after) in enumerate(pairwise(marks))
         ]
 
 
@@ -224,24 +225,27 @@ KINDS: dict[str, type[TcpMeasure] | type[UdpMeasure] | type[PingMeasure]] = {
 }
 
 
-def measure(
-    plans: Sequence[Plan], seen: dict[str, Iterable[Seen]], begin: float, end: float
-) -> list[FlowMeasure]:
+def measure(plans: Sequence[Plan], seen: Mapping[str, Iterable[Seen]], begin: float, end: float) -> list[FlowMeasure]:
     """Show every flow its packets; `seen` by host. Only flows of iperf3 and ping can be measured here."""
     flows: list[FlowMeasure] = [KINDS[plan.spec.kind](plan, begin, end) for plan in plans]
     heard = {host: list(packets) for host, packets in seen.items()}
     for flow in flows:
-        receiver = at.SERVER if flow.plan.sender == at.CLIENT else at.CLIENT
-        for packet in heard[flow.plan.sender]:
-            if packet.source == flow.plan.sender and flow.belongs(packet):
-                flow.on_sent(packet)
-        if isinstance(flow, PingMeasure):
-            for packet in heard[flow.plan.sender]:
-                if packet.ports[1] == _ECHO_REPLY and packet.source == receiver and flow.belongs(packet):
-                    flow.on_answer(packet)
-        else:
-            for packet in heard[receiver]:
-                if flow.belongs(packet):
-                    flow.on_received(packet)
+        _show(flow, heard)
         flow.finish()
     return flows
+
+
+def _show(flow: FlowMeasure, heard: Mapping[str, Sequence[Seen]]) -> None:
+    sender = flow.plan.sender
+    receiver = at.SERVER if sender == at.CLIENT else at.CLIENT
+    for packet in heard[sender]:
+        if packet.source == sender and flow.belongs(packet):
+            flow.on_sent(packet)
+    if isinstance(flow, PingMeasure):
+        for packet in heard[sender]:
+            if packet.source == receiver and flow.belongs(packet) and packet.ports[1] == _ECHO_REPLY:
+                flow.on_answer(packet)
+        return
+    for packet in heard[receiver]:
+        if flow.belongs(packet):
+            flow.on_received(packet)

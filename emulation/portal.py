@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from array import array
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,16 @@ class Portal:
             self._captures = {way: PcapWriter(folder / f"tunnel-{side}-{way}.pcap") for way in ("in", "out")}
         self._loop: Loop
         self._counts = dict.fromkeys(
-            ("inner_bytes", "tun_read", "tun_written", "tun_write_errors", "tun_odd", "send_errors", "send_blocked", "receive_errors"),
+            (
+                "inner_bytes",
+                "tun_read",
+                "tun_written",
+                "tun_write_errors",
+                "tun_odd",
+                "send_errors",
+                "send_blocked",
+                "receive_errors",
+            ),
             0,
         )
         self._received = [0] * len(self._sockets)
@@ -77,7 +87,7 @@ class Portal:
         self._loop = loop = Loop(origin, self._step)
         loop.add_reader(self._tun, self._read_tun)
         for path, opened in enumerate(self._sockets):
-            loop.add_reader(opened.fileno(), lambda path=path: self._read_socket(path))
+            loop.add_reader(opened.fileno(), partial(self._read_socket, path))
         loop.call_every(BIN, BIN, self._sample)
         loop.call_every(0.0, CARRIER_INTERVAL, self._watch_carrier)
         for when in (self._begin, self._end):

@@ -1,11 +1,11 @@
 """What a program of the data path (links.py, portal.py) and the run that starts it say to each other.
 
-    the run                                     the program
-    folder/job.json, folder/scenario.toml  -->  reads them, opens what it needs
-                                           <--  "ready" on standard output
-    the monotonic clock at run time 0      -->  a line on standard input; it starts to serve
-                                           <--  "serving" (links.py only: the portals may send now)
-    SIGTERM                                -->  it writes folder/NAME.json and ends
+the run                                     the program
+folder/job.json, folder/scenario.toml  -->  reads them, opens what it needs
+<--  "ready" on standard output
+the monotonic clock at run time 0      -->  a line on standard input; it starts to serve
+<--  "serving" (links.py only: the portals may send now)
+SIGTERM                                -->  it writes folder/NAME.json and ends
 """
 
 from __future__ import annotations

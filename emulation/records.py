@@ -109,15 +109,19 @@ def series(scenario: Scenario, records: Mapping[str, Any]) -> Iterable[SeriesRow
             for row in link["series"]:
                 if row[0] < last:
                     yield (round(row[0], 1), entity, direction, metric, row[number])
-    if scenario.tunnel is None:
-        return
-    for side in reversed(at.PORTALS):
-        for index, spec in enumerate(scenario.link):
-            rows = [row for row in records["programs"][side]["series"] if row[1] == index and row[0] < last]
-            for number, metric in enumerate(("cwnd_bytes", "srtt_s", "up"), 2):
-                for row in rows:
-                    value = row[number] if row[number] != float("inf") else -1.0
-                    yield (round(row[0], 1), f"path/{spec.name}", SENDS[side], metric, value)
+    if scenario.tunnel is not None:
+        for side in reversed(at.PORTALS):
+            for index, spec in enumerate(scenario.link):
+                samples = [row for row in records["programs"][side]["series"] if row[1] == index and row[0] < last]
+                yield from _path_series(f"path/{spec.name}", SENDS[side], samples)
+
+
+def _path_series(entity: str, direction: str, samples: list[list[float]]) -> Iterable[SeriesRow]:
+    for number, metric in enumerate(("cwnd_bytes", "srtt_s", "up"), 2):
+        for row in samples:
+            # An unlimited window has no number in a table.
+            value = row[number] if row[number] != float("inf") else -1.0
+            yield (round(row[0], 1), entity, direction, metric, value)
 
 
 def tunnel_row(scenario: Scenario, records: Mapping[str, Any], folder: Path) -> dict[str, Any] | None:

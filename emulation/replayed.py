@@ -1,4 +1,4 @@
-"""Replayed flows as the run sees them: started and stopped like iperf3's, measured by their own two ends (replay.py)."""
+"""Replayed flows as the run sees them: started and stopped like iperf3's, measured by their own ends (replay.py)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from emulation.program import Program
-from emulation.replay import end_hosts, row
+from emulation.replay import end_hosts
 from emulation.traffic import Plan, Starter
-from mpsim.metrics import BIN
+from mpsim.metrics import BIN, percentiles
 from mpsim.result import SeriesRow
 from mpsim.units import BITS_PER_BYTE
 
@@ -85,7 +85,7 @@ class ReplayedMeasure:
         self.plan = plan
         self._received = report["received"]
         self._origin, self._end = origin, end
-        self._row = row(report["sent"], self._received, origin + begin, origin + end)
+        self._row = _row(report["sent"], self._received, origin + begin, origin + end)
 
     @property
     def goodput(self) -> float:
@@ -109,3 +109,29 @@ class ReplayedMeasure:
             (round(number * BIN, 1), name, direction, "throughput_bps", size * BITS_PER_BYTE / BIN)
             for number, size in enumerate(bins)
         ]
+
+
+def _row(sent: dict[str, Any], received: dict[str, Any], begin: float, end: float) -> dict[str, Any]:
+    """Return the counts in the contract's names; begin, end: the measured interval, s of the monotonic clock.
+
+    A packet counts by its time of sending, but for goodput, delay and order, which go by the arrival.
+    """
+    times = sent["times"]
+    sent_packets = sum(begin <= when < end for when in times)
+    arrivals = list(zip(received["numbers"], received["times"], received["payloads"], strict=True))
+    in_window = {number for number, _, _ in arrivals if begin <= times[number] < end}
+    measured = [entry for entry in arrivals if begin <= entry[1] < end]
+    highest, disorder = -1, 0
+    for number, when, _ in arrivals:
+        disorder += number < highest and begin <= when < end
+        highest = max(highest, number)
+    lost = sent_packets - len(in_window)
+    return {
+        "goodput_bps": sum(payload for _, _, payload in measured) * BITS_PER_BYTE / (end - begin),
+        "sent_packets": sent_packets,
+        "lost_packets": lost,
+        "loss_ratio": lost / sent_packets if sent_packets else None,
+        "one_way_delay_s": percentiles([when - times[number] for number, when, _ in measured], 50, 95, 99),
+        "retransmitted_packets": None,
+        "out_of_order_ratio": disorder / len(measured) if measured else None,
+    }

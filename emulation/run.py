@@ -162,7 +162,7 @@ def _measured(scenario: Scenario, records: dict[str, Any], folder: Path) -> list
     """Return the figures of all flows, in the scenario's order."""
     begin, end = scenario.warmup, scenario.warmup + scenario.duration
     offset = sum(records["clock_offset_s"]) / len(records["clock_offset_s"])
-    seen = {host: read_capture(folder / f"{host}.headers", host, offset) for host in at.END_HOSTS}
+    seen = {host: read_capture(folder / f"{host}.headers", offset) for host in at.END_HOSTS}
     plans = plan(scenario)
     captured = measure([each for each in plans if not is_replayed(each.spec)], seen, begin, end)
     found: dict[int, FlowMeasure | ReplayedMeasure] = {flow.plan.index: flow for flow in captured}

@@ -96,11 +96,8 @@ def start_time(pid: int) -> int | None:
 def marked_processes(name: str) -> list[int]:
     """Return the ids of the processes that carry the mark of a run."""
     mark = f"{MARK}={name}".encode()
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid() and _carries(entry, mark):
-            found.append(int(entry.name))
-    return found
+    others = (entry for entry in Path("/proc").iterdir() if entry.name.isdigit() and entry.name != str(os.getpid()))
+    return [int(entry.name) for entry in others if _carries(entry, mark)]
 
 
 def _carries(process: Path, mark: bytes) -> bool:

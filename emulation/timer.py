@@ -5,6 +5,7 @@ epoll's own timeout rounds to a millisecond; a timerfd wakes within some tens of
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import math
 import os
@@ -56,10 +57,8 @@ class Timer:
     def clear(self) -> None:
         """Take note that it has gone off, so that it is no longer readable."""
         self._at = math.inf
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.read(self.descriptor, 8)
-        except BlockingIOError:
-            pass
 
     def close(self) -> None:
         """Give the descriptor back."""

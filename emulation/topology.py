@@ -88,9 +88,7 @@ class Network:
 
     def run(self, host: str, command: Sequence[str], text: str = "") -> str:
         """Run a program in a host to its end and return what it said; raises WorldError if it failed."""
-        process = self.start(
-            host, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        process = self.start(host, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         out, error = process.communicate(text.encode(), timeout=COMMAND_TIMEOUT)
         if process.returncode:
             raise WorldError(f"{host}: {' '.join(command)}: {error.decode().strip() or out.decode().strip()}")

@@ -133,7 +133,10 @@ class Flow:
 
     def start(self) -> None:
         """Let it begin."""
-        host, command = (self.plan.sender, self._ping()) if self.plan.spec.kind == "ping" else (at.CLIENT, self._iperf3())
+        if self.plan.spec.kind == "ping":
+            host, command = self.plan.sender, self._ping()
+        else:
+            host, command = at.CLIENT, self._iperf3()
         self._client = self._hosts.start(host, command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def processes(self) -> dict[str, int]:
