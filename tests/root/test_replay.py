@@ -16,7 +16,7 @@ from scapy.utils import wrpcap
 
 from emulation import addresses as at
 from emulation.program import Job, Program
-from emulation.replay import end_hosts, row, schedule_file, write_schedules
+from emulation.replay import end_hosts, schedule_file, write_schedules
 from emulation.waiting import wait_for_line, wait_until
 from mpsim.errors import InputError
 from mpsim.pcap import read_pcap
@@ -149,10 +149,9 @@ def test_replay_between_hosts(scenario: Scenario, tmp_path: Path, hosts: Hosts) 
     for index, count in enumerate((COUNT, 100)):
         sent, received = ends["send", index].stop(), ends["receive", index].stop()
         assert (sent["failures"], received["dropped"]) == (0, 0)
-        told = row(sent, received, began, began + 5)
-        assert (told["sent_packets"], told["lost_packets"], told["out_of_order_ratio"]) == (count, 0, 0.0)
-        assert told["one_way_delay_s"]["p50"] > 0
+        assert len(sent["times"]) == count
+        assert received["numbers"] == list(range(count)), "each once, in order"
+        assert all(before < after for before, after in zip(sent["times"], received["times"], strict=True))
         # Without the headers, packet `number` of the capture has as many bytes; a SYN has none.
-        payload = sum(range(COUNT)) if not index else 0
-        assert (sum(received["payloads"]), told["goodput_bps"]) == (payload, pytest.approx(payload * 8 / 5))
+        assert sum(received["payloads"]) == (0 if index else sum(range(COUNT)))
     assert {host: hosts.received(host) for host in counts} == counts, "somebody answered"
