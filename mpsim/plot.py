@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ WIDTH = 7.2  # inches: the text width of an A4 page
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
 # Of worlds, in the order they are named: hatches for bars, strokes for lines.
 HATCHES = ("", "///", "xxx")
-STROKES = ("-", (0, (4, 1.5)), (0, (1, 1)))
-STYLE = {
+STROKES: Any = ("-", (0, (4, 1.5)), (0, (1, 1)))
+STYLE: Any = {  # matplotlib's own keys
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.grid": True,
@@ -251,7 +252,7 @@ def spread_lines(rows: pd.DataFrame, *, x: str, y: str, by: str | None = None) -
         figure = Figure(figsize=(WIDTH, 3.8), layout="constrained")
         room = figure.subplots()
         for (name, part), colour in zip(parts, COLOURS * len(parts), strict=False):
-            found = part.groupby(x, sort=False)[y].quantile([0.25, 0.5, 0.75]).unstack()
+            found = part.groupby(x, sort=False)[y].quantile(np.array([0.25, 0.5, 0.75])).unstack()
             at = list(found.index) if numeric else [places.index(place) for place in found.index]
             ends = [found[0.5] - found[0.25], found[0.75] - found[0.5]]
             stroke: Literal["-", "none"] = "-" if numeric else "none"

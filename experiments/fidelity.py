@@ -1,0 +1,230 @@
+"""How far the emulated world is from the simulated one, over the same scenarios.
+
+Criterion: medians of 5 differ by less than 5 % in goodput, 2 ms in an idle ping and 10 % in a ping under load. Direct
+runs take the first link of the tunnel's scenarios. Runs that the machine disturbed are tried once more; if that does
+not help they are shown, and stay out of the medians.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.base import (
+    EMULATION,
+    Outcome,
+    Spread,
+    Timing,
+    Trial,
+    run_rows,
+    run_trials,
+    scenario_of,
+    values_of,
+    write_table,
+)
+from experiments.tables import as_markdown, as_text
+from mpsim.errors import WorldError
+from mpsim.summary import flow_limit
+from mpsim.units import format_rate
+from mpsim.worlds import SIMULATION
+
+BPS_PER_MBIT = 1e6
+MS_PER_S = 1e3
+DELAY = "10ms"
+DIRECTIONS = ("inbound", "outbound")
+TRAFFIC = ("tcp", "udp")
+IDLE = "idle"
+UDP_SHARE = 0.9  # of what payload can be
+FULL = Timing(warmup=4.0, duration=10.0, repetitions=5)
+QUICK = Timing(warmup=2.0, duration=3.0, repetitions=1)
+IDLE_WARMUP, IDLE_DURATION = 1.0, 4.0  # s
+GOODPUT, PING = "flow.load.goodput_bps", "flow.ping.rtt_s.p50"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Links of which rates (bit/s), and whether a tunnel runs over them."""
+
+    label: str
+    rates: tuple[float, ...]
+    tunnel: bool
+
+
+SETUPS = (
+    Setup("direct, 8", (8e6,), tunnel=False),
+    Setup("direct, 16", (16e6,), tunnel=False),
+    Setup("tunnel, 8+8", (8e6, 8e6), tunnel=True),
+    Setup("tunnel, 16+16", (16e6, 16e6), tunnel=True),
+    Setup("tunnel, 8+16", (8e6, 16e6), tunnel=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How far two medians may be apart: relative to the simulated one, or in its own unit."""
+
+    quantity: str
+    key: str
+    unit: str
+    factor: float  # from the result's unit to the table's
+    most: float
+    relative: bool
+
+    def difference(self, simulated: float, emulated: float) -> float:
+        """Give emulated minus simulated, signed, in the limit's terms."""
+        apart = (emulated - simulated) * self.factor
+        return apart / (simulated * self.factor) if self.relative else apart
+
+    def shown(self, difference: float) -> str:
+        """Write a difference with its unit."""
+        return f"{100 * difference:+.1f} %" if self.relative else f"{difference:+.2f} {self.unit}"
+
+
+GOODPUT_LIMIT = Limit("goodput", GOODPUT, "Mbit/s", 1 / BPS_PER_MBIT, 0.05, relative=True)
+LOADED_LIMIT = Limit("ping under load", PING, "ms", MS_PER_S, 0.10, relative=True)
+IDLE_LIMIT = Limit("idle ping", PING, "ms", MS_PER_S, 2.0, relative=False)
+
+
+class Fidelity:
+    """The same scenarios in both worlds, and how far the medians are apart."""
+
+    title = "how far the emulated world is from the simulated one (goodput, ping; needs root)"
+
+    def run(self, world: str, out: Path, quick: bool) -> str:
+        """Run both worlds, whichever is named, write runs.csv, fidelity.csv and fidelity.md to ``out``, and give the table."""
+        if os.geteuid() != 0:
+            raise WorldError("fidelity compares both worlds, and emulation needs root: use sudo")
+        timing = QUICK if quick else FULL
+        trials = trials_of(timing)
+        outcomes = run_trials(trials, out, "fidelity")
+        write_table(
+            out / "runs.csv", run_rows(outcomes, {"goodput_bps": GOODPUT, "ping_p50_s": PING, "tries": "tries"})
+        )
+        return report(outcomes, out, timing)
+
+
+def raw_scenario(setup: Setup, traffic: str, direction: str) -> dict[str, Any]:
+    """Give one scenario as a mapping: the flow ``load`` (none when idle) and a ping beside it."""
+    links = [
+        {"name": name, "rate": format_rate(rate), "delay": DELAY} for name, rate in zip("ab", setup.rates, strict=False)
+    ]
+    load = {"name": "load", "kind": traffic, "direction": direction}
+    if traffic == "tcp":
+        load["congestion"] = "cubic"
+    flows = [{"name": "ping", "kind": "ping", "interval": "100ms"}]
+    tunnel: dict[str, Any] = {"tunnel": {}} if setup.tunnel else {}
+    raw = {"name": "fidelity", **tunnel, "link": links, "flow": flows if traffic == IDLE else [load, *flows]}
+    if traffic == "udp":
+        raw["flow"] = [{**load, "rate": format_rate(_udp_rate(raw, setup))}, *flows]
+    return raw
+
+
+def _udp_rate(raw: Mapping[str, Any], setup: Setup) -> float:
+    """Give a share of the payload that the links can carry in such packets, bit/s."""
+    load, *others = raw["flow"]
+    tried = scenario_of({**raw, "flow": [{**load, "rate": "1Mbit"}, *others]}, QUICK, seed=1)
+    return round(UDP_SHARE * sum(setup.rates) * flow_limit(tried, tried.flow[0]))
+
+
+def trials_of(timing: Timing) -> list[Trial]:
+    """Give every run of both worlds; a repetition is complete before the next begins."""
+    cases = [(traffic, direction) for traffic in TRAFFIC for direction in DIRECTIONS] + [(IDLE, DIRECTIONS[0])]
+    trials = []
+    for world in (SIMULATION, EMULATION):
+        for repetition in range(1, timing.repetitions + 1):
+            for traffic, direction in cases:
+                times = Timing(IDLE_WARMUP, IDLE_DURATION, 1) if traffic == IDLE else timing
+                for setup in SETUPS:
+                    scenario = scenario_of(raw_scenario(setup, traffic, direction), times, seed=repetition)
+                    labels = {"setup": setup.label, "traffic": traffic, "direction": direction}
+                    trials.append(Trial({**labels, "repetition": repetition}, world, scenario))
+    return trials
+
+
+def compare(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Give one row a median: both worlds' values, their difference, and whether it is within its limit."""
+    rows = []
+    for limit, setup, traffic, direction in _places():
+        labels = {"setup": setup.label, "traffic": traffic, "direction": direction}
+        values = [values_of(outcomes, limit.key, world=world, **labels) for world in (SIMULATION, EMULATION)]
+        simulated, emulated = (Spread.of(one) for one in values)
+        known = bool(simulated.count and emulated.count)
+        difference = limit.difference(simulated.median, emulated.median) if known else None
+        rows.append(
+            {
+                "quantity": limit.quantity,
+                **labels,
+                "unit": limit.unit,
+                "simulated": simulated.median * limit.factor,
+                "emulated": emulated.median * limit.factor,
+                "emulated_p25": emulated.low * limit.factor,
+                "emulated_p75": emulated.high * limit.factor,
+                "n_simulated": simulated.count,
+                "n_emulated": emulated.count,
+                "difference": difference,
+                "limit": limit.most,
+                "relative": limit.relative,
+                "within": None if difference is None else abs(difference) < limit.most,
+            }
+        )
+    return rows
+
+
+def _places() -> Iterator[tuple[Limit, Setup, str, str]]:
+    for limit in (GOODPUT_LIMIT, LOADED_LIMIT):
+        for traffic in TRAFFIC:
+            for setup in SETUPS:
+                for direction in DIRECTIONS:
+                    yield limit, setup, traffic, direction
+    for setup in SETUPS:
+        yield IDLE_LIMIT, setup, IDLE, DIRECTIONS[0]
+
+
+def report(outcomes: Sequence[Outcome], out: Path, timing: Timing) -> str:
+    """Write fidelity.csv and fidelity.md to ``out`` and give the table as text."""
+    rows = compare(outcomes)
+    write_table(out / "fidelity.csv", rows)
+    headings = (
+        "quantity",
+        "setup Mbit/s",
+        "traffic",
+        "direction",
+        "simulated",
+        "emulated",
+        "n",
+        "difference",
+        "limit",
+        "",
+    )
+    lines = [_line(row) for row in rows]
+    invalid = [outcome for outcome in outcomes if not outcome.believed]
+    within = sum(row["within"] is True for row in rows)
+    verdict = (
+        f"{within} of {len(rows)} medians are within their limits; "
+        f"{len(invalid)} of {len(outcomes)} runs stay out of them (not to be believed, after a second try)."
+    )
+    method = (
+        f"Medians of {timing.repetitions} runs of {timing.duration:g} s after {timing.warmup:g} s, links of "
+        f"{DELAY.replace('ms', ' ms')} one way and 100 packets; TCP is CUBIC, UDP {100 * UDP_SHARE:.0f} % of what "
+        "payload can be."
+    )
+    page = ["# Two worlds, one scenario", "", verdict, method, "", as_markdown(headings, lines), ""]
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "fidelity.md").write_text("\n".join(page), encoding="utf-8")
+    return "\n".join([as_text(headings, lines), verdict, method, f"table: {out / 'fidelity.md'} (CSV beside it)"])
+
+
+def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
+    limit = next(one for one in (GOODPUT_LIMIT, LOADED_LIMIT, IDLE_LIMIT) if one.quantity == row["quantity"])
+    apart = "-" if row["difference"] is None else limit.shown(row["difference"])
+    most = f"{100 * limit.most:.0f} %" if limit.relative else f"{limit.most:.0f} {limit.unit}"
+    verdict = {True: "within", False: "BEYOND", None: "unknown"}[row["within"]]
+    values = (f"{row[world]:.2f} {row['unit']}" for world in ("simulated", "emulated"))
+    place = (row["quantity"], row["setup"], row["traffic"], row["direction"] if row["traffic"] != IDLE else "")
+    return (*place, *values, f"{row['n_simulated']}/{row['n_emulated']}", apart, most, verdict)
+
+
+experiment = Fidelity()
