@@ -25,7 +25,6 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from emulation import addresses as at
 from emulation.loop import BATCH, Loop
@@ -36,7 +35,6 @@ from mpsim.metrics import percentiles
 from mpsim.pcap import PcapWriter, read_pcap
 from mpsim.scenario import FlowSpec, Scenario
 from mpsim.synthetic import replay_source
-from mpsim.units import BITS_PER_BYTE
 
 KINDS = frozenset({"pcap", "scapy"})
 BUFFER = 16 * 1024 * 1024  # bytes, of the receiver
@@ -223,32 +221,6 @@ def receive(folder: Path, index: int) -> None:
         "dropped": receiver.dropped(),
     }
     leave(folder, f"replay-{index}-receive", report)
-
-
-def row(sent: dict[str, Any], received: dict[str, Any], begin: float, end: float) -> dict[str, Any]:
-    """Return what the contract's result says of a flow; begin, end: the measured interval, s of the monotonic clock.
-
-    A packet counts by its time of sending, but for goodput, delay and order, which go by the arrival.
-    """
-    times = sent["times"]
-    sent_packets = sum(begin <= when < end for when in times)
-    arrivals = list(zip(received["numbers"], received["times"], received["payloads"], strict=True))
-    in_window = {number for number, _, _ in arrivals if begin <= times[number] < end}
-    measured = [entry for entry in arrivals if begin <= entry[1] < end]
-    highest, disorder = -1, 0
-    for number, when, _ in arrivals:
-        disorder += number < highest and begin <= when < end
-        highest = max(highest, number)
-    lost = sent_packets - len(in_window)
-    return {
-        "goodput_bps": sum(payload for _, _, payload in measured) * BITS_PER_BYTE / (end - begin),
-        "sent_packets": sent_packets,
-        "lost_packets": lost,
-        "loss_ratio": lost / sent_packets if sent_packets else None,
-        "one_way_delay_s": percentiles([when - times[number] for number, when, _ in measured], 50, 95, 99),
-        "retransmitted_packets": None,
-        "out_of_order_ratio": disorder / len(measured) if measured else None,
-    }
 
 
 if __name__ == "__main__":
