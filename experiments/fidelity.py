@@ -94,7 +94,7 @@ class Fidelity:
     title = "how far the emulated world is from the simulated one (goodput, ping; needs root)"
 
     def run(self, world: str, out: Path, quick: bool) -> str:
-        """Run both worlds, whichever is named, write runs.csv, fidelity.csv and fidelity.md to ``out``, and give the table."""
+        """Run both worlds, whichever is named; write runs.csv, fidelity.csv and fidelity.md; give the table."""
         if os.geteuid() != 0:
             raise WorldError("fidelity compares both worlds, and emulation needs root: use sudo")
         timing = QUICK if quick else FULL

@@ -76,6 +76,31 @@ def experiment(
     return run_experiment(name, world=world, out=out, quick=quick)
 
 
+@app.command()
+def plot(
+    place: Annotated[Path, typer.Argument(metavar="DIR|SWEEP", help="what run, emulate or sweep wrote with --out")],
+    x: Annotated[str | None, typer.Option(metavar="COLUMN", help="of a sweep; default: its first key")] = None,
+    y: Annotated[str | None, typer.Option(metavar="COLUMN", help="of a sweep; default: the inbound goodput")] = None,
+    by: Annotated[str | None, typer.Option(metavar="COLUMN", help="a line each value; default: its second key")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="default: beside the data")] = None,
+) -> int:
+    """Draw a run over time, or the medians of a sweep, as PNG and PDF."""
+    from mpsim.cli.plotting import plot_folder
+
+    return plot_folder(place, x=x, y=y, by=by, out=out)
+
+
+@app.command()
+def compare(
+    places: Annotated[list[Path], typer.Argument(metavar="DIR DIR...", help="what run or emulate wrote with --out")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="default: out/compare")] = None,
+) -> int:
+    """Draw runs over each other, such as one scenario in both worlds."""
+    from mpsim.cli.plotting import compare_folders
+
+    return compare_folders(places, out=out)
+
+
 @app.command("list")
 def list_(what: Annotated[str, typer.Argument(help="schedulers, congestion, systems or experiments")]) -> int:
     """List what there is, a line each, with the parameters."""
