@@ -134,7 +134,7 @@ def run_trials(trials: Sequence[Trial], folder: Path, title: str) -> list[Outcom
             store.put(row)
             progress.advance(task)
             if row.error or not row.valid:
-                told = row.error or "not to be believed"
+                told = row.error or f"not to be believed: {row.numbers.get('invalid_reasons', '')}"
                 progress.console.print(f"{row.label}: {told}", markup=False, soft_wrap=True)
         rows = store.rows(keys)
     failed = [row for row in rows.values() if row.error is not None]
@@ -169,7 +169,8 @@ def _emulate(key: str, trial: Trial) -> Row:
         except MpsimError as error:
             row = replace(row, error=" ".join(str(error).split()))
             continue
-        row = replace(row, error=None, valid=result.valid, numbers={**tidy(result.data), "tries": tried})
+        told = {"tries": tried, "invalid_reasons": "; ".join(result.invalid_reasons)}
+        row = replace(row, error=None, valid=result.valid, numbers={**tidy(result.data), **told})
         if result.valid:
             break
     return row
@@ -219,5 +220,6 @@ def run_rows(outcomes: Iterable[Outcome], numbers: Mapping[str, str]) -> list[di
     for outcome in outcomes:
         head = {"world": outcome.trial.world, **outcome.trial.labels, "seed": outcome.trial.scenario.seed}
         values = {column: outcome.number(key) for column, key in numbers.items()}
-        rows.append({**head, "valid": outcome.row.valid, "error": outcome.row.error, **values})
+        why = outcome.row.error or outcome.row.numbers.get("invalid_reasons", "")
+        rows.append({**head, "valid": outcome.row.valid, **values, "why_not": why})
     return rows

@@ -160,7 +160,7 @@ def overlay(results: Sequence[Drawable], labels: Sequence[str] | None = None, di
         rooms = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for room, panel in zip(rooms, panels, strict=True):
             _draw_panel(room, panel, [_of(frame, panel) for frame in frames])
-            _mark_events(room, results[0].data)
+            _mark_events(room, results[0].data, named=room is rooms[0])
         begin, end = results[0].data["interval_s"]
         rooms[-1].set_xlabel("time of the measured interval, s")
         rooms[-1].set_xlim(-begin, end - begin)
@@ -190,7 +190,7 @@ def _draw_panel(room: Axes, panel: tuple[str, str], frames: Sequence[pd.DataFram
     room.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
-def _mark_events(room: Axes, data: dict[str, Any]) -> None:
+def _mark_events(room: Axes, data: dict[str, Any], *, named: bool) -> None:
     from mpsim.units import parse_time
 
     begin = data["interval_s"][0]
@@ -200,16 +200,16 @@ def _mark_events(room: Axes, data: dict[str, Any]) -> None:
         told = {True: "up", False: "down"}.get(event.get("up"), "changes")
         at = parse_time(event["at"])
         room.axvline(at, color="#D55E00", linewidth=0.9, linestyle=":")
-        room.annotate(
-            f"{event['link']} {told}",
-            (at, 1.0),
-            xycoords=("data", "axes fraction"),
-            xytext=(2, -1),
-            textcoords="offset points",
-            va="top",
-            fontsize=7,
-            color="#D55E00",
-        )
+        if named:
+            room.annotate(
+                f"{event['link']} {told}",
+                (at, 1.0),
+                xycoords=("data", "axes fraction"),
+                xytext=(2, 1),
+                textcoords="offset points",
+                fontsize=7,
+                color="#D55E00",
+            )
 
 
 def _stroke_legend(figure: Figure, told: Sequence[str]) -> None:
