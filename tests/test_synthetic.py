@@ -19,7 +19,6 @@ from mpsim.captures import Captures
 from mpsim.hosts.ping import Echo
 from mpsim.hosts.replay import Replayed
 from mpsim.hosts.segments import HEADER, SYN_SIZE, Ack, Segment, ack_size
-from mpsim.hosts.udp import Datagram
 from mpsim.synthetic import CLIENT, SERVER, Named, Synthesizer, access_address, replay_source
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.wire import Data, Feedback
@@ -74,7 +73,7 @@ def test_acknowledgement(blocks: int) -> None:
 
 
 def test_udp_ping_and_marks() -> None:
-    packet = seen(Packet(1228, 4, Datagram(1, 0.0), dscp=46, ecn=2))
+    packet = seen(Packet(1228, 4, (1, 0.0), dscp=46, ecn=2))
     assert (packet.src, packet.tos, packet[UDP].dport, len(packet[UDP].payload)) == (
         "10.77.2.2",
         46 << 2 | 2,
@@ -119,7 +118,7 @@ def test_addresses_are_those_of_the_emulated_network() -> None:
 def test_captures_of_a_run(tmp_path: Path) -> None:
     captures = Captures(tmp_path, MAKE)
     link, tunnel = captures.link("dsl", "inbound"), captures.tunnel("local", "out")
-    packet = Packet(1228, 4, Datagram(1, 0.0))
+    packet = Packet(1228, 4, (1, 0.0))
     link(1.25, Data(7, 1, 5, 0, 0, 12, packet))
     link(1.5, packet)  # cross traffic beside the tunnel
     tunnel(2.0, packet)

@@ -8,7 +8,9 @@ from mpsim.tunnel.packet import Packet
 
 
 class Agent(Protocol):
-    """One end of a flow; sans-IO."""
+    """One end of a flow; sans-IO. silent: it never sends anything nor waits for a time."""
+
+    silent: bool
 
     def receive(self, packet: Packet, now: float) -> None:
         """Take a packet of the flow that arrived at `now` (s)."""

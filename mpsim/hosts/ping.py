@@ -28,6 +28,8 @@ class Pinger:
         payload: ICMP payload bytes
     """
 
+    silent = False
+
     def __init__(self, flow: object, *, interval: float = 0.2, payload: int = 56) -> None:
         self.flow = flow
         self.interval = interval
@@ -71,6 +73,8 @@ class Pinger:
 
 class Responder:
     """Answers echo requests."""
+
+    silent = False
 
     def __init__(self, flow: object) -> None:
         self.flow = flow

@@ -57,7 +57,7 @@ class Rack:
     __slots__ = (
         "_highest_sacked",
         "_keep",
-        "_order",
+        "order",
         "_reordered",
         "_rtt",
         "_steps",
@@ -69,7 +69,7 @@ class Rack:
     def __init__(self) -> None:
         self.min_rtt = NEVER
         self.deadline = NEVER  # when the next transmission is lost by time (s)
-        self._order = -1
+        self.order = -1  # of the latest transmission known to have arrived
         self._rtt = 0.0
         self._highest_sacked = -1
         self._reordered = False
@@ -79,8 +79,8 @@ class Rack:
 
     def on_delivered(self, newest: Transmission, rtt: float) -> None:
         """Take the newest of what an acknowledgement covered."""
-        if newest.order > self._order:
-            self._order = newest.order
+        if newest.order > self.order:
+            self.order = newest.order
             self._rtt = rtt
         if not newest.retransmitted and rtt < self.min_rtt:
             self.min_rtt = rtt
@@ -121,7 +121,7 @@ class Rack:
         lost: list[Transmission] = []
         if not flight:
             return lost
-        order = self._order
+        order = self.order
         window = -1.0
         while flight:
             sent = flight[0]

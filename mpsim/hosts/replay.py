@@ -31,6 +31,8 @@ class ReplaySource:
         schedule: (time since the start in s, IP packet as bytes or its size in bytes), in order of time
     """
 
+    silent = False
+
     def __init__(self, flow: object, schedule: Iterable[tuple[float, bytes | int]]) -> None:
         self.flow = flow
         self.sent_packets = 0
@@ -87,6 +89,8 @@ class ReplaySource:
 
 class ReplaySink:
     """Counts what arrives; `window` [begin, end) says by time of sending what counts for the loss."""
+
+    silent = True
 
     def __init__(self) -> None:
         self.received_packets = 0

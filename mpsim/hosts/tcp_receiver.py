@@ -19,6 +19,8 @@ class TcpReceiver:
         flow: flow key of the packets it sends
     """
 
+    silent = False
+
     def __init__(self, flow: object) -> None:
         self.flow = flow
         self.expected = 0  # next segment in order

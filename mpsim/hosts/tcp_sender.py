@@ -36,6 +36,54 @@ class TcpSender:
         receive_window: most payload bytes beyond what was acknowledged
     """
 
+    silent = False
+
+    __slots__ = (  # more than thirty attributes: a dictionary would no longer share its keys
+        "_after_timeout",
+        "_alarm",
+        "_app_limited",
+        "_connected",
+        "_delivered",
+        "_delivered_time",
+        "_first_sent",
+        "_flight",
+        "_flight_before",
+        "_lost",
+        "_order",
+        "_out",
+        "_outstanding",
+        "_probe_at",
+        "_probed",
+        "_prr_delivered",
+        "_prr_out",
+        "_prr_window",
+        "_recover",
+        "_retransmit_stamp",
+        "_rto",
+        "_rto_at",
+        "_sacked",
+        "_sample",
+        "_segments",
+        "_stopped",
+        "_undo_retransmits",
+        "_window_segments",
+        "congestion",
+        "flow",
+        "in_flight",
+        "mss",
+        "next_index",
+        "rack",
+        "recoveries",
+        "retransmitted",
+        "rttvar",
+        "sent_segments",
+        "srtt",
+        "timeouts",
+        "total_bytes",
+        "una",
+        "undone",
+    )
+
     def __init__(
         self,
         flow: object,
@@ -147,13 +195,18 @@ class TcpSender:
             self._after_delivery(newest, acked, before, now)
         if advanced:
             self._on_progress(ack, now)
-        lost = self.rack.lost(
-            self._flight, self._recover is not None, len(self._sacked) and self._sacked_segments(), now
-        )
-        if lost:
-            self._on_lost(lost, now)
-        elif self.rack.deadline < self._alarm:
-            self._alarm = self.rack.deadline
+        flight = self._flight
+        while flight and flight[0].acked:
+            flight.popleft()
+        rack = self.rack
+        if flight and flight[0].order < rack.order:
+            lost = rack.lost(flight, self._recover is not None, self._sacked_segments(), now)
+            if lost:
+                self._on_lost(lost, now)
+            elif rack.deadline < self._alarm:
+                self._alarm = rack.deadline
+        else:
+            rack.deadline = NEVER
         if self._recover is not None and not self._after_timeout and acked:
             self._reduce_proportionally(acked)
 
@@ -254,9 +307,17 @@ class TcpSender:
     def _on_progress(self, ack: Ack, now: float) -> None:
         self._rto_at = now + self._rto if self._outstanding else NEVER
         self._probed = False
-        self._arm_probe(now)
         if self._recover is None:
+            # As _arm_probe; while it moves ahead, the alarm that is set is early enough.
+            if self._outstanding:
+                alone = MIN_RTO_VARIANCE if len(self._outstanding) == 1 else TLP_SLACK
+                self._probe_at = now + 2 * self.srtt + alone
+                if self._probe_at < self._alarm:
+                    self._alarm = self._probe_at
+            else:
+                self._probe_at = NEVER
             return
+        self._probe_at = NEVER
         if ack.echo < self._retransmit_stamp < NEVER:
             self._undo(now)  # the original had only been late (Eifel, RFC 3522)
         elif self.una >= self._recover:

@@ -11,18 +11,8 @@ NEVER = float("inf")
 HEADERS = 28  # IPv4 and UDP
 
 
-class Datagram:
-    """Payload of a simulated UDP packet: its number, and when it was sent (s)."""
-
-    __slots__ = ("number", "time")
-
-    def __init__(self, number: int, time: float) -> None:
-        self.number = number
-        self.time = time
-
-
 class UdpSource:
-    """Sends packets of one size.
+    """Sends packets of one size; their payload is (number, time of sending in s).
 
     Parameters
         flow: flow key
@@ -31,6 +21,8 @@ class UdpSource:
         random: draws exponential gaps (Poisson arrivals) if given, otherwise the gaps are equal
         total_bytes: payload to send; None: without end
     """
+
+    silent = False
 
     def __init__(
         self,
@@ -76,7 +68,7 @@ class UdpSource:
     def handle_timeout(self, now: float) -> None:
         while self._at <= now:
             number = self.sent_packets
-            self._out.append(Packet(self.size, self.flow, Datagram(number, now), cls=CLASS_UDP))
+            self._out.append(Packet(self.size, self.flow, (number, now), 0, 0, CLASS_UDP))
             self.sent_packets = number + 1
             if self._random is not None:
                 self._at += self._random.expovariate(1 / self.gap)
@@ -90,6 +82,8 @@ class UdpSource:
 class UdpSink:
     """Counts what arrives; `window` [begin, end) says by time of sending what counts for the loss."""
 
+    silent = True
+
     def __init__(self) -> None:
         self.received_packets = 0
         self.delivered_bytes = 0
@@ -100,16 +94,15 @@ class UdpSink:
         self._highest = -1
 
     def receive(self, packet: Packet, now: float) -> None:
-        datagram: Datagram = packet.payload
+        number, time = packet.payload
         self.received_packets += 1
         self.delivered_bytes += packet.size - HEADERS
-        time = datagram.time
         self.delays.append(now - time)
         begin, end = self.window
         if begin <= time < end:
             self.in_window += 1
-        if datagram.number > self._highest:
-            self._highest = datagram.number
+        if number > self._highest:
+            self._highest = number
         else:
             self.out_of_order += 1
 

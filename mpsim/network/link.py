@@ -14,6 +14,7 @@ other. A packet lost at random has used its share of the link (it is lost on the
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import Any
 
 from mpsim.network.loss import Loss
@@ -35,6 +36,7 @@ class Link:
 
     __slots__ = (
         "_busy_until",
+        "_bytes",
         "_capacity",
         "_departures",
         "_last_arrival",
@@ -43,7 +45,7 @@ class Link:
         "_loss",
         "_rate",
         "_seconds_per_byte",
-        "_waiting_bytes",
+        "_sizes",
         "delay",
         "delivered_bytes",
         "delivered_packets",
@@ -51,7 +53,6 @@ class Link:
         "drops",
         "line",
         "name",
-        "offered_packets",
         "queue_delays",
         "up",
     )
@@ -73,12 +74,15 @@ class Link:
         self._limit_packets = queue_packets
         self._limit_bytes = queue_bytes
         self._loss = loss
-        self._departures: deque[tuple[float, int]] = deque()  # (departure, size) of what has not left
-        self.line: deque[tuple[float, Any, int]] = deque()  # (arrival, packet or None if lost, size)
-        self._waiting_bytes = 0
+        # Departures still to come, and everything still to arrive as (arrival, packet or None if lost,
+        # size). What has not departed is the end of the line.
+        self._departures: deque[float] = deque()
+        self.line: deque[tuple[float, Any, int]] = deque()
+        # Only where the queue is limited in bytes: sizes of what has not departed (pruned when asked).
+        self._sizes: deque[int] = deque()
+        self._bytes = 0
         self._busy_until = 0.0
         self._last_arrival = 0.0
-        self.offered_packets = 0
         self.delivered_packets = 0
         self.delivered_bytes = 0
         self.drops = {"queue": 0, "loss": 0, "down": 0}
@@ -94,34 +98,32 @@ class Link:
 
     def send(self, packet: Any, size: int, now: float) -> bool:
         """Take a packet of `size` IP bytes; return whether it was accepted (False: counted in `drops`)."""
-        self.offered_packets += 1
         if not self.up:
             self.drops["down"] += 1
             return False
         departures = self._departures
-        while departures and departures[0][0] <= now:
-            self._waiting_bytes -= departures.popleft()[1]
+        while departures and departures[0] <= now:
+            departures.popleft()
+        start = now
         if departures:
             limit = self._limit_packets
             if limit is not None and len(departures) > limit:
                 self.drops["queue"] += 1
                 return False
-            if (
-                self._limit_bytes is not None
-                and self._waiting_bytes - departures[0][1] + size > self._limit_bytes
-            ):
+            if self._limit_bytes is not None and not self._fits(size):
                 self.drops["queue"] += 1
                 return False
             start = self._busy_until
-            self.queue_delays.append(start - now)
+        self.queue_delays.append(start - now)
+        seconds = self._seconds_per_byte
+        if seconds is not None:
+            self._busy_until = departure = start + size * seconds
         else:
-            start = now
-            self.queue_delays.append(0.0)
-        spb = self._seconds_per_byte
-        departure = start + size * spb if spb is not None else self._rate.departure(start, size)
-        self._busy_until = departure
-        departures.append((departure, size))
-        self._waiting_bytes += size
+            self._busy_until = departure = self._rate.departure(start, size)
+        departures.append(departure)
+        if self._limit_bytes is not None:
+            self._sizes.append(size)
+            self._bytes += size
         arrival = departure + self.delay
         if arrival < self._last_arrival:
             arrival = self._last_arrival  # the delay was lowered: no overtaking
@@ -130,6 +132,21 @@ class Link:
             packet = None
         self.line.append((arrival, packet, size))
         return True
+
+    def _fits(self, size: int) -> bool:
+        """Return whether `size` bytes may wait behind the packet in transmission."""
+        sizes = self._sizes
+        while len(sizes) > len(self._departures):
+            self._bytes -= sizes.popleft()
+        assert self._limit_bytes is not None  # noqa: S101  # asked only where there is one
+        return self._bytes - sizes[0] + size <= self._limit_bytes
+
+    @property
+    def offered_packets(self) -> int:
+        """Packets that `send` was asked to take."""
+        pending = sum(packet is not None for _, packet, _ in self.line)
+        hidden = len(self.line) - pending  # lost, and not counted as such before their time of arrival
+        return self.delivered_packets + sum(self.drops.values()) + pending + hidden
 
     def next_timeout(self) -> float | None:
         """Return when the next packet arrives at the far end (s), or None."""
@@ -151,7 +168,8 @@ class Link:
 
     def queue_bytes(self, now: float) -> int:
         """Return the bytes that wait or are in transmission."""
-        return sum(size for departure, size in self._departures if departure > now)
+        self._prune(now)
+        return sum(size for _, _, size in islice(reversed(self.line), len(self._departures)))
 
     def in_flight_packets(self) -> int:
         """Return the packets accepted but neither arrived nor lost yet."""
@@ -190,13 +208,13 @@ class Link:
         queued = [self.line.pop() for _ in pending][::-1]
         self._last_arrival = self.line[-1][0] if self.line else now
         clock = now
-        for number, ((departure, size), (_, packet, _)) in enumerate(zip(pending, queued, strict=True)):
+        for number, (departure, (_, packet, size)) in enumerate(zip(pending, queued, strict=True)):
             remaining: float = size
             if number == 0 and old is not None:
                 remaining = min(size, (departure - now) / old)  # its first part has left already
             spb = self._seconds_per_byte
             clock = clock + remaining * spb if spb is not None else rate.departure(clock, round(remaining))
-            self._departures.append((clock, size))
+            self._departures.append(clock)
             self._last_arrival = max(self._last_arrival, clock + self.delay)
             self.line.append((self._last_arrival, packet, size))
         self._busy_until = clock
@@ -212,12 +230,13 @@ class Link:
             self.drops["down"] += sum(packet is not None for _, packet, _ in self.line)
             self.line.clear()
             self._departures.clear()
-            self._waiting_bytes = 0
+            self._sizes.clear()
+            self._bytes = 0
         self._busy_until = now
 
     def _prune(self, now: float) -> None:
-        while self._departures and self._departures[0][0] <= now:
-            self._waiting_bytes -= self._departures.popleft()[1]
+        while self._departures and self._departures[0] <= now:
+            self._departures.popleft()
 
     @property
     def mean_rate(self) -> float:

@@ -13,7 +13,20 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
-from mpsim.build import DIRECTIONS, apply_event, build_endpoint, build_link, capacity_of, session_epoch
+from mpsim.build import (
+    DIRECTIONS,
+    OUTER_MTU,
+    TCP_HEADERS,
+    Direction,
+    Side,
+    apply_event,
+    build_endpoint,
+    build_link,
+    capacity_of,
+    inner_mtu,
+    session_epoch,
+)
+from mpsim.captures import Captures
 from mpsim.metrics import BIN
 from mpsim.network.link import Link
 from mpsim.network.rate import ConstantRate
@@ -24,6 +37,7 @@ from mpsim.sim.flows import Flow, build_flow
 from mpsim.sim.recorder import Recorder
 from mpsim.sim.wiring import PortalStation, Station, Wire
 from mpsim.summary import aggregation_rows, failover_rows
+from mpsim.synthetic import Named, Synthesizer
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.wire import Datagram, recode
 
@@ -32,6 +46,8 @@ from mpsim.tunnel.wire import Datagram, recode
 DRAIN = 3.0
 # The link between remote portal and server, where it has a delay: no bottleneck.
 SERVER_RATE = 100e9
+# Which direction each portal sends in.
+SENDS: dict[Side, Direction] = {"remote": "inbound", "local": "outbound"}
 
 
 class Simulation:
@@ -39,28 +55,32 @@ class Simulation:
 
     Parameters
         scenario: what to run
+        pcap: folder for captures of every link and both ends of the tunnel
         through_bytes: encode and decode every datagram (the result is the same; a check)
     """
 
-    def __init__(self, scenario: Scenario, *, through_bytes: bool = False) -> None:
+    def __init__(self, scenario: Scenario, *, pcap: Path | None = None, through_bytes: bool = False) -> None:
         self.scenario = scenario
+        self.captures = Captures(pcap, _synthesizer(scenario)) if pcap is not None else None
         self.clock = Clock()
-        self.wires: dict[tuple[int, str], Wire] = {}
+        self.wires: dict[tuple[int, Direction], Wire] = {}
         for index in range(len(scenario.link)):
             for direction in DIRECTIONS:
-                self.wires[index, direction] = Wire(self.clock, build_link(scenario, index, direction))
-        self.stations: dict[object, Station] = {}
-        self.portals: dict[str, PortalStation] = {}
+                link = build_link(scenario, index, direction)
+                tap = self.captures.link(link.name, direction) if self.captures is not None else None
+                self.wires[index, direction] = Wire(self.clock, link, tap)
+        self.receivers: dict[object, Callable[[Packet, float], object]] = {}  # by flow key, both hosts'
+        self.portals: dict[Side, PortalStation] = {}
+        self._server_in, self._server_out = self._server_lines()
         if scenario.tunnel is not None:
             self._build_portals(recode if through_bytes else None)
-        self._server_in, self._server_out = self._server_lines()
         self._connect()
         self.flows = [self._add_flow(number) for number in range(len(scenario.flow))]
         self.recorder = Recorder(self.flows, [wire.link for wire in self.wires.values()])
-        for side, direction in (("remote", "inbound"), ("local", "outbound")):
+        for side, direction in SENDS.items():
             if side in self.portals:
                 portal = self.portals[side]
-                self.recorder.add_endpoint(portal.endpoint, direction, portal.delays)  # type: ignore[arg-type]
+                self.recorder.add_endpoint(portal.endpoint, direction, portal.delays)
         for event in scenario.event:
             self.clock.process(self._happen(event))
 
@@ -68,16 +88,20 @@ class Simulation:
 
     def _build_portals(self, through: Callable[[Datagram], Datagram] | None) -> None:
         count = range(len(self.scenario.link))
-        deliver = {"local": self._to_client, "remote": self._to_server}
-        outgoing = {"local": "outbound", "remote": "inbound"}
-        for side in ("local", "remote"):
+        there = self._server_in
+        to_server = self.receivers if there is None else _Everything(lambda packet, now: there.emit(packet, now))
+        deliver = {"local": self.receivers, "remote": to_server}
+        for side in SENDS:
             endpoint = build_endpoint(
                 self.scenario,
-                side,  # type: ignore[arg-type]
-                epoch=session_epoch(self.scenario, side),  # type: ignore[arg-type]
+                side,
+                epoch=session_epoch(self.scenario, side),
             )
-            wires = [self.wires[index, outgoing[side]] for index in count]
-            portal = PortalStation(self.clock, endpoint, wires, deliver[side], through)
+            wires = [self.wires[index, SENDS[side]] for index in count]
+            taps = None
+            if self.captures is not None:
+                taps = (self.captures.tunnel(side, "in"), self.captures.tunnel(side, "out"))
+            portal = PortalStation(self.clock, endpoint, wires, deliver[side], recode=through, taps=taps)
             self.portals[side] = portal
             self.clock.call_at(0.0, portal.fire)
 
@@ -88,6 +112,8 @@ class Simulation:
             host = self._to_client if direction == "inbound" else self._to_server
             if not self.portals:
                 wire.receive = host
+                if direction == "inbound" or self._server_in is None:
+                    wire.receivers = self.receivers
                 continue
             portal = self.portals["local" if direction == "inbound" else "remote"]
             wire.receive = _sorted_by_kind(portal, host) if beside else portal.receive
@@ -112,8 +138,9 @@ class Simulation:
         )
         source = Station(self.clock, flow.source, forward)
         sink = Station(self.clock, flow.sink, backward)
-        self.stations[2 * number] = sink
-        self.stations[2 * number + 1] = source
+        # What only listens needs nobody to carry its answers.
+        self.receivers[2 * number] = flow.sink.receive if flow.sink.silent else sink.receive
+        self.receivers[2 * number + 1] = source.receive
         begin = self.scenario.warmup + spec.start if spec.start is not None else 0.0
         end = self.scenario.warmup + (spec.stop if spec.stop is not None else self.scenario.duration)
 
@@ -135,7 +162,7 @@ class Simulation:
         else:
             names = [link.name for link in self.scenario.link]
             index = names.index(via) if via != "tunnel" else 0
-            client, server = _plain(self.wires[index, "outbound"]), _plain(self.wires[index, "inbound"])
+            client, server = self.wires[index, "outbound"].emit, self.wires[index, "inbound"].emit
         back = self._server_out
         if back is None:
             return client, server
@@ -144,13 +171,13 @@ class Simulation:
     # Running.
 
     def _to_client(self, packet: Packet, now: float) -> None:
-        self.stations[packet.flow].receive(packet, now)
+        self.receivers[packet.flow](packet, now)
 
     def _to_server(self, packet: Packet, now: float) -> None:
         if self._server_in is None:
-            self.stations[packet.flow].receive(packet, now)
+            self.receivers[packet.flow](packet, now)
         else:
-            self._server_in.send(packet, packet.size, now)
+            self._server_in.emit(packet, now)
 
     def _happen(self, event: EventSpec) -> Generator[Any, Any, None]:
         """A scripted event, as a SimPy process."""
@@ -194,13 +221,15 @@ class Simulation:
 
     def result(self, wall_s: float) -> Result:
         """Return what the run gave."""
+        if self.captures is not None:
+            self.captures.close()
         scenario, recorder = self.scenario, self.recorder
         rows = recorder.rows()
         begin, end = scenario.warmup, scenario.warmup + scenario.duration
         links = []
         lost: dict[str, int] = {}
         for (index, direction), record in zip(self.wires, recorder.links, strict=True):
-            capacity = capacity_of(scenario, index, direction).capacity_bits(begin, end) / scenario.duration  # type: ignore[arg-type]
+            capacity = capacity_of(scenario, index, direction).capacity_bits(begin, end) / scenario.duration
             row = record.row(capacity, scenario.duration)
             links.append(row)
             lost[row["name"]] = lost.get(row["name"], 0) + row["drops"]["down"]
@@ -219,8 +248,14 @@ class Simulation:
             parts=parts,
             rows=rows,
             packages=("simpy", "numpy"),
-            extra={"simulation": {"events": self.clock.calls}},
+            extra=self._extra(),
         )
+
+    def _extra(self) -> dict[str, Any]:
+        extra: dict[str, Any] = {"simulation": {"events": self.clock.calls}}
+        if self.captures is not None:
+            extra["captures"] = self.captures.counts()
+        return extra
 
     def _tunnel_row(self) -> dict[str, Any] | None:
         if not self.portals:
@@ -251,8 +286,24 @@ class Simulation:
         }
 
 
-def _plain(wire: Wire) -> Callable[[Packet, float], object]:
-    return lambda packet, now: wire.send(packet, packet.size, now)
+class _Everything(dict[object, Callable[[Packet, float], object]]):
+    """Receivers by flow key where all flows go the same way."""
+
+    def __init__(self, way: Callable[[Packet, float], object]) -> None:
+        super().__init__()
+        self._way = way
+
+    def __missing__(self, flow: object) -> Callable[[Packet, float], object]:
+        return self._way
+
+
+def _synthesizer(scenario: Scenario) -> Synthesizer:
+    """Return what makes real bytes of the simulated packets, for captures."""
+    named = {}
+    for number, spec in enumerate(scenario.flow):
+        mtu = inner_mtu(scenario) if spec.via == "tunnel" else OUTER_MTU
+        named[2 * number] = named[2 * number + 1] = Named(number, mtu - TCP_HEADERS)
+    return Synthesizer(named)
 
 
 def _after(line: Wire, onward: Callable[[Packet, float], object]) -> Callable[[Packet, float], object]:
@@ -283,6 +334,6 @@ def run(scenario: Scenario, *, pcap: Path | None = None, through_bytes: bool = F
     decode every datagram on its way, which must not change the result.
     """
     began = time.perf_counter()
-    simulation = Simulation(scenario, through_bytes=through_bytes)
+    simulation = Simulation(scenario, pcap=pcap, through_bytes=through_bytes)
     simulation.run()
     return simulation.result(time.perf_counter() - began)

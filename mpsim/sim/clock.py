@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush
+from itertools import count
 from typing import Any
 
 import simpy
@@ -21,13 +22,12 @@ class Clock(simpy.Environment):
 
     def __init__(self) -> None:
         super().__init__()
-        self._count = 0
+        self._number = count()
         self.calls = 0
 
     def call_at(self, time: float, function: Callable[[float], object]) -> None:
         """Call `function(time)` at `time` (s); calls for the same time keep their order."""
-        self._count += 1
-        heappush(self._queue, (time, _CALL, self._count, function))  # type: ignore[misc]
+        heappush(self._queue, (time, _CALL, next(self._number), function))  # type: ignore[misc]
 
     def run_until(self, end: float) -> None:
         """Let everything happen up to and including `end` (s), then stand there."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from mpsim.build import TCP_HEADERS, inner_mtu, stream
+from mpsim.build import OUTER_MTU, TCP_HEADERS, inner_mtu, stream
+from mpsim.flow_sources import open_flow
 from mpsim.hosts.agent import Agent
 from mpsim.hosts.ping import Pinger, Responder
+from mpsim.hosts.replay import ReplaySink, ReplaySource
 from mpsim.hosts.tcp_receiver import TcpReceiver
 from mpsim.hosts.tcp_sender import TcpSender
 from mpsim.hosts.udp import UdpSink, UdpSource
 from mpsim.metrics import DelayHistogram, percentiles
 from mpsim.scenario import FlowSpec, Scenario
+from mpsim.synthetic import CLIENT, SERVER, replay_source
 from mpsim.tunnel.congestion import controllers
 from mpsim.units import BITS_PER_BYTE
 
@@ -139,6 +143,9 @@ class TcpFlow(Flow):
 class UdpFlow(Flow):
     """Packets of one size at a rate; losses are counted by time of sending, to the last packet."""
 
+    sender: UdpSource | ReplaySource
+    receiver: UdpSink | ReplaySink
+
     def __init__(self, scenario: Scenario, spec: FlowSpec, key: int) -> None:
         super().__init__(scenario, spec)
         assert spec.rate is not None and spec.packet_size is not None  # noqa: S101, PT018  # the scenario checked it
@@ -147,6 +154,9 @@ class UdpFlow(Flow):
             key, rate=spec.rate, packet_size=spec.packet_size, random=random, total_bytes=spec.bytes
         )
         self.receiver = self.sink = UdpSink()
+        self._watch()
+
+    def _watch(self) -> None:
         self.receiver.window = (self.begin, self.end)
         self.delays = DelayHistogram()
         self._before = self._sent = (0, 0, 0)
@@ -186,6 +196,27 @@ class UdpFlow(Flow):
         }
 
 
+class ReplayFlow(UdpFlow):
+    """Packets of a capture, or of a function that yields Scapy's, replayed as inner traffic."""
+
+    def __init__(self, scenario: Scenario, spec: FlowSpec, key: int) -> None:
+        Flow.__init__(self, scenario, spec)
+        assert spec.file is not None  # noqa: S101  # the scenario checked it
+        packets = open_flow(
+            spec.kind,
+            spec.file,
+            scenario.folder,
+            key=f"flow[{key // 2}]",
+            mtu=inner_mtu(scenario) if spec.via == "tunnel" else OUTER_MTU,
+            source=replay_source(key // 2),
+            destination=CLIENT if spec.direction == "inbound" else SERVER,
+            random=stream(scenario.seed, "flow", spec.name),  # as in emulation: the same packets
+        )
+        self.sender = self.source = ReplaySource(key, packets)
+        self.receiver = self.sink = ReplaySink()
+        self._watch()
+
+
 class PingFlow(Flow):
     """Echo requests and their round-trip times."""
 
@@ -213,10 +244,12 @@ class PingFlow(Flow):
         }
 
 
-KINDS: dict[str, type[TcpFlow] | type[UdpFlow] | type[PingFlow]] = {
+KINDS: dict[str, Callable[[Scenario, FlowSpec, int], Flow]] = {
     "tcp": TcpFlow,
     "udp": UdpFlow,
     "ping": PingFlow,
+    "pcap": ReplayFlow,
+    "scapy": ReplayFlow,
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from mpsim.build import Direction
 from mpsim.metrics import BIN, DelayHistogram
@@ -17,6 +17,19 @@ from mpsim.result import SeriesRow
 from mpsim.sim.flows import Flow
 from mpsim.tunnel.endpoint import Endpoint
 from mpsim.units import BITS_PER_BYTE
+
+
+class Counted(Protocol):
+    """What counts over the measured interval."""
+
+    def on_begin(self) -> None:
+        """It begins."""
+
+    def on_end(self) -> None:
+        """It ends."""
+
+    def drain(self, *, measured: bool) -> None:
+        """Take the samples of the last bin."""
 
 
 class Series:
@@ -166,7 +179,6 @@ class Recorder:
         self.paths: list[PathRecord] = []
         self.in_order = DelayHistogram()
         self._in_order_lists: list[list[float]] = []
-        self._begin: list[Callable[[], None]] = []
         for flow in flows:
             self._add(f"flow/{flow.spec.name}", flow.spec.direction, "throughput_bps", _flow_rate(flow))
         for link in links:
@@ -202,14 +214,17 @@ class Recorder:
         self._add(entity, record.direction, "srtt_s", lambda now: path.srtt)
         self._add(entity, record.direction, "up", lambda now: float(path.up))
 
+    def _counted(self) -> list[Counted]:
+        return [*self.flows, *self.links, *self.paths]
+
     def on_begin(self) -> None:
         """The measured interval begins."""
-        for record in (*self.flows, *self.links, *self.paths):
+        for record in self._counted():
             record.on_begin()
 
     def on_end(self) -> None:
         """It ends."""
-        for record in (*self.flows, *self.links, *self.paths):
+        for record in self._counted():
             record.on_end()
 
     def sample(self, now: float, *, measured: bool) -> None:
@@ -222,7 +237,7 @@ class Recorder:
 
     def drain(self, *, measured: bool) -> None:
         """Take all samples gathered since the last call."""
-        for record in (*self.flows, *self.links, *self.paths):
+        for record in self._counted():
             record.drain(measured=measured)
         for delays in self._in_order_lists:
             if measured:

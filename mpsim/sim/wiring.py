@@ -18,17 +18,20 @@ from mpsim.tunnel.wire import Datagram
 
 NEVER = float("inf")
 Receive = Callable[[Any, float], object]
+Tap = Callable[[float, Any], None]  # (time in s, packet or datagram)
+Receivers = dict[object, Receive]
 
 
 class Wire:
     """A link on the clock: one event for each packet, at its arrival."""
 
-    __slots__ = ("_fire", "_tap", "_time", "clock", "idle", "link", "receive")
+    __slots__ = ("_fire", "_tap", "_time", "clock", "idle", "link", "receive", "receivers")
 
     def __init__(self, clock: Clock, link: Link, tap: Callable[[float, Any], None] | None = None) -> None:
         self.clock = clock
         self.link = link
         self.receive: Receive = _nowhere
+        self.receivers: Receivers | None = None  # by flow key, instead of `receive`
         self.idle = True  # no event of ours is on the clock
         self._time = NEVER  # of that event
         self._fire = self.fire
@@ -37,6 +40,11 @@ class Wire:
     def send(self, packet: Any, size: int, now: float) -> None:
         """Send a packet of `size` IP bytes."""
         if self.link.send(packet, size, now) and self.idle:
+            self.arm()
+
+    def emit(self, packet: Packet, now: float) -> None:
+        """Send an inner packet as it is, beside the tunnel or without one."""
+        if self.link.send(packet, packet.size, now) and self.idle:
             self.arm()
 
     def arm(self) -> None:
@@ -50,12 +58,15 @@ class Wire:
     def fire(self, now: float) -> None:
         if self._time > now:
             return  # armed for an earlier time since, and served then
-        receive = self.receive
         link = self.link
+        receivers = self.receivers
         for packet in link.arrivals(now):
             if self._tap is not None:
                 self._tap(now, packet)
-            receive(packet, now)
+            if receivers is not None:
+                receivers[packet.flow](packet, now)
+            else:
+                self.receive(packet, now)
         line = link.line
         if line:
             self._time = time = line[0][0]
@@ -105,9 +116,13 @@ class Station:
     def fire(self, now: float) -> None:
         if self._at > now:
             return  # armed earlier and served already
-        self._at = NEVER
-        self.agent.handle_timeout(now)
-        self.flush(now)
+        agent = self.agent
+        agent.handle_timeout(now)
+        for packet in agent.packets_to_send():
+            self.emit(packet, now)
+        self._at = time = agent.next_timeout()
+        if time < NEVER:
+            self.clock.call_at(time, self._fire)
 
 
 class PortalStation:
@@ -116,18 +131,20 @@ class PortalStation:
     Parameters
         endpoint: the tunnel's end
         wires: outgoing, one for each path
-        deliver: takes an inner packet that leaves the tunnel, and the time
+        receivers: take inner packets that leave the tunnel, by flow key
         recode: if given, every datagram is turned to bytes and back on its way
+        taps: told of every inner packet that goes in and that comes out
     """
 
     __slots__ = (
         "_at",
         "_busy",
-        "_deliver",
         "_fire",
         "_now",
+        "_receivers",
         "_recode",
         "_send",
+        "_taps",
         "clock",
         "delays",
         "endpoint",
@@ -140,14 +157,17 @@ class PortalStation:
         clock: Clock,
         endpoint: Endpoint,
         wires: list[Wire],
-        deliver: Receive,
+        receivers: Receivers,
+        *,
         recode: Callable[[Datagram], Datagram] | None = None,
+        taps: tuple[Tap, Tap] | None = None,
     ) -> None:
         self.clock = clock
         self.endpoint = endpoint
         self.wires = wires
-        self._deliver = deliver
+        self._receivers = receivers
         self._recode = recode
+        self._taps = taps
         self._at = NEVER
         self._busy = False
         self._now = 0.0
@@ -158,6 +178,8 @@ class PortalStation:
 
     def inject(self, packet: Packet, now: float) -> None:
         """Take a packet from the host behind this portal."""
+        if self._taps is not None:
+            self._taps[0](now, packet)
         self.endpoint.receive_packet(packet, now)
         if not self._busy:
             self._carry(now)
@@ -198,7 +220,9 @@ class PortalStation:
     def _release(self, packet: Packet) -> None:
         self.delays.append(self._now - packet.entered)
         self.inner_bytes += packet.size
-        self._deliver(packet, self._now)
+        if self._taps is not None:
+            self._taps[1](self._now, packet)
+        self._receivers[packet.flow](packet, self._now)
 
     def fire(self, now: float) -> None:
         if self._at > now:

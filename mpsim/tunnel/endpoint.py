@@ -66,6 +66,39 @@ class Endpoint:
         announce: tell the other end what it need not wait for (when it resequences)
     """
 
+    __slots__ = (  # more than thirty attributes: a dictionary would no longer share its keys
+        "_alarm",
+        "deliverable",
+        "_eligible",
+        "_feedback_wanted",
+        "_idle_noted",
+        "_make_reorder",
+        "_negative",
+        "_old_epoch",
+        "_orphans",
+        "_out",
+        "_peer_epoch",
+        "_probe_number",
+        "_queued",
+        "_tell_acked",
+        "_tell_sent",
+        "abandoned_packets",
+        "announce",
+        "delivered_packets",
+        "duplicates",
+        "epoch",
+        "ingress",
+        "paths",
+        "received_data",
+        "received_packets",
+        "receivers",
+        "rejected",
+        "reorder",
+        "scheduler",
+        "trace_ingress",
+        "trace_release",
+    )
+
     def __init__(
         self,
         *,
@@ -91,7 +124,7 @@ class Endpoint:
         self._eligible: list[Path] = []
         self._orphans: list[tuple[Packet, int, int, int]] = []  # queued on a path that went down
         self._out: list[Datagram] = []
-        self._delivered: list[Packet] = []
+        self.deliverable: list[Packet] = []
         self._queued = 0  # packets on paths' own queues
         self._feedback_wanted = False
         self._alarm = 0.0
@@ -137,7 +170,9 @@ class Endpoint:
     def _note_idle(self) -> None:
         self._idle_noted = True
         for path in self._eligible:
-            path.on_idle()
+            in_flight = path.bytes_in_flight
+            if in_flight + path.mss <= path.cwnd:
+                path.app_limited = path.delivered + in_flight or 1
 
     def _schedule(self, now: float) -> None:
         """Give packets to paths until the queue is empty or the scheduler wants to wait."""
@@ -315,7 +350,7 @@ class Endpoint:
         self.received_data += 1
         buffer = self.reorder.get(datagram.cls)
         if buffer is None:
-            buffer = self.reorder[datagram.cls] = self._make_reorder(self._delivered.append)
+            buffer = self.reorder[datagram.cls] = self._make_reorder(self.deliverable.append)
         sequence = datagram.tunnel_sequence
         if sequence != buffer.expected:
             sequence = expand(sequence, buffer.expected)
@@ -327,7 +362,8 @@ class Endpoint:
             packet.cls, packet.number = datagram.cls, sequence
         if not buffer.insert(sequence, packet, now):
             self.duplicates += 1
-        elif buffer.occupancy_bytes:
+        elif buffer.occupancy_bytes == packet.size:
+            # The first to be held. Those after it are due later, and a time too early is harmless.
             self._alarm = min(self._alarm, buffer.next_timeout())
 
     def _receive_feedback(self, feedback: Feedback, now: float) -> None:
@@ -385,11 +421,11 @@ class Endpoint:
 
     def packets_to_deliver(self, now: float) -> list[Packet]:
         """Take the inner packets for the TUN, in order."""
-        if not self._delivered:
+        if not self.deliverable:
             return _NOTHING
         # The list stays the same object: the reorder buffers append to it.
-        delivered = self._delivered[:]
-        self._delivered.clear()
+        delivered = self.deliverable[:]
+        self.deliverable.clear()
         self.delivered_packets += len(delivered)
         if self.trace_release is not None:
             self.trace_release.extend((packet.cls, packet.number, now) for packet in delivered)
@@ -538,7 +574,8 @@ def pump(
     deliver: Callable[[Packet], object],
 ) -> None:
     """Carry an endpoint's datagrams and packets away; to be called after telling it anything."""
-    for packet in endpoint.packets_to_deliver(now):
-        deliver(packet)
+    if endpoint.deliverable:
+        for packet in endpoint.packets_to_deliver(now):
+            deliver(packet)
     for datagram in endpoint.datagrams_to_send(now):
         send(datagram)

@@ -19,10 +19,13 @@ class Packet:
 
     size: IP bytes; flow: hashable flow key; payload: the bytes, or a simulated host's object;
     dscp, ecn: from the IP header; cls: class of flows; entered: when it entered the tunnel, seconds;
-    number: its tunnel sequence at the other end, noted only while releases are traced.
+    number: its tunnel sequence at the other end, noted only while releases are traced. The last two
+    are set by the tunnel.
     """
 
     __slots__ = ("cls", "dscp", "ecn", "entered", "flow", "number", "payload", "size")
+    entered: float
+    number: int
 
     def __init__(
         self, size: int, flow: object, payload: Any, dscp: int = 0, ecn: int = 0, cls: int = CLASS_TCP
@@ -33,8 +36,6 @@ class Packet:
         self.dscp = dscp
         self.ecn = ecn
         self.cls = cls
-        self.entered = 0.0
-        self.number = 0
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Packet:

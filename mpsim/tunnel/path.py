@@ -29,6 +29,7 @@ PROBE_IDLE = 5.0
 # RFC 9002, section 5.3
 RTT_GAIN = 1 / 8
 RTTVAR_GAIN = 1 / 4
+SMALLEST_RTT = 1e-6  # the wire's resolution
 INITIAL_RTT = 0.333  # section 6.2.2
 # How fast `loss_ratio` follows: of the last 64 feedbacks.
 LOSS_GAIN = 1 / 64
@@ -45,6 +46,54 @@ class Path:
         congestion, detection: parts of its own
         mss: IP bytes of a full datagram on the wire
     """
+
+    __slots__ = (  # more than thirty attributes: a dictionary would no longer share its keys
+        "app_limited",
+        "delivered",
+        "_delivered_time",
+        "_first_sent",
+        "_flight",
+        "_largest_acked",
+        "_marks",
+        "_missing",
+        "_next_send",
+        "_sample",
+        "_tell_sent",
+        "acked_datagrams",
+        "bytes_in_flight",
+        "carrier",
+        "congestion",
+        "control_bytes",
+        "control_datagrams",
+        "cwnd",
+        "delivery_rate",
+        "detection",
+        "down_since",
+        "downs",
+        "grace",
+        "index",
+        "last_probe",
+        "last_sent",
+        "latest_rtt",
+        "loss_ratio",
+        "lost_at",
+        "lost_datagrams",
+        "metric",
+        "min_rtt",
+        "mss",
+        "name",
+        "next_control",
+        "next_probe",
+        "next_sequence",
+        "queue",
+        "queued_bytes",
+        "rttvar",
+        "sent_bytes",
+        "sent_datagrams",
+        "srtt",
+        "up",
+        "waiting_since",
+    )
 
     def __init__(
         self,
@@ -75,10 +124,12 @@ class Path:
         self._missing: list[Data] = []  # passed over by feedback, not lost yet
         self.lost_at = NEVER  # when one of `_missing` is lost by time
         self._largest_acked = -1
-        self._delivered = 0
+        self.delivered = 0
         self._delivered_time = 0.0
         self._first_sent = 0.0
-        self._app_limited = 0  # until this many bytes are delivered; 0: not
+        # Application-limited until this many bytes are delivered; 0: not. The endpoint sets it when
+        # there is room in the window and nothing to send.
+        self.app_limited = 0
         self._next_send = 0.0  # pacing
         self.waiting_since = NEVER  # unanswered since (s)
         self.grace = DEAD_AFTER  # how long that may last (s)
@@ -142,10 +193,10 @@ class Path:
         if self.waiting_since == NEVER:
             self.wait_for_answer(now)
         sent.time = now
-        sent.delivered = self._delivered
+        sent.delivered = self.delivered
         sent.delivered_time = self._delivered_time
         sent.first_sent = self._first_sent
-        sent.app_limited = self._app_limited > 0
+        sent.app_limited = self.app_limited > 0
         self._flight.append(sent)
         self.bytes_in_flight += size
         self.sent_datagrams += 1
@@ -166,11 +217,6 @@ class Path:
             self.waiting_since = now
             self.grace = max(DEAD_AFTER, self.probe_timeout())
 
-    def on_idle(self) -> None:
-        """Take note that there was room in the window and nothing to send (application-limited)."""
-        if self.bytes_in_flight + self.mss <= self.cwnd:
-            self._app_limited = self._delivered + self.bytes_in_flight or 1
-
     def probe_timeout(self) -> float:
         """Return the time after which an answer is overdue (RFC 9002, section 6.2.1), seconds."""
         if not self.srtt:
@@ -187,16 +233,20 @@ class Path:
 
     def update_rtt(self, rtt: float) -> None:
         """Take a round-trip time sample in seconds (RFC 9002, section 5.3)."""
-        rtt = max(rtt, 1e-6)
+        if rtt < SMALLEST_RTT:
+            rtt = SMALLEST_RTT
         self.latest_rtt = rtt
         if rtt < self.min_rtt:
             self.min_rtt = rtt
+        difference = rtt - self.srtt
         if not self.srtt:
             self.srtt = rtt
             self.rttvar = rtt / 2
-        else:
-            self.rttvar += RTTVAR_GAIN * (abs(self.srtt - rtt) - self.rttvar)
-            self.srtt += RTT_GAIN * (rtt - self.srtt)
+            return
+        self.srtt += RTT_GAIN * difference
+        if difference < 0:
+            difference = -difference
+        self.rttvar += RTTVAR_GAIN * (difference - self.rttvar)
 
     def on_feedback(self, feedback: Feedback, now: float) -> tuple[int, Sequence[Data]]:
         """Read feedback about this path; return the bytes newly acknowledged and what is lost.
@@ -271,7 +321,7 @@ class Path:
             size += sent.size
         self.acked_datagrams += len(acked)
         self.bytes_in_flight = in_flight - size
-        delivered = self._delivered = self._delivered + size
+        delivered = self.delivered = self.delivered + size
         self._delivered_time = now
         self._first_sent = sent_time = newest.time
         interval = now - newest.delivered_time
@@ -283,8 +333,8 @@ class Path:
             sample.delivery_rate = rate
             if rate > self.delivery_rate or not newest.app_limited:
                 self.delivery_rate = rate
-        if self._app_limited and delivered > self._app_limited:
-            self._app_limited = 0
+        if self.app_limited and delivered > self.app_limited:
+            self.app_limited = 0
         congestion = self.congestion
         cwnd = congestion.cwnd
         sample.now = now
