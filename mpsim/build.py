@@ -33,7 +33,7 @@ MAHIMAHI_MS = 1e-3
 
 def stream(seed: int, *names: str) -> Random:
     """Return a random stream of its own for a named component: adding another shifts none."""
-    return Random("/".join((str(seed), *names)))  # noqa: S311  # simulation, not secrets
+    return Random("/".join((str(seed), *names)))  # simulation, not secrets
 
 
 def inner_mtu(scenario: Scenario) -> int:
@@ -124,7 +124,7 @@ def capacity_of(scenario: Scenario, index: int, direction: Direction) -> Link:
 
 
 def _reorder(scenario: Scenario) -> Any:
-    assert scenario.tunnel is not None  # noqa: S101  # an endpoint exists only with a tunnel
+    assert scenario.tunnel is not None  # an endpoint exists only with a tunnel
     spec = scenario.tunnel.reorder
 
     def make(deliver: Release) -> ReorderBuffer:

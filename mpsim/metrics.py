@@ -60,9 +60,7 @@ def percentiles(samples: Sequence[float], *percents: int) -> dict[str, float] | 
     """Return {"p50": ..., ...} of a few samples, exactly; None without samples."""
     if not samples:
         return None
-    return {
-        f"p{percent}": round(float(np.percentile(np.asarray(samples), percent)), 9) for percent in percents
-    }
+    return {f"p{percent}": round(float(np.percentile(np.asarray(samples), percent)), 9) for percent in percents}
 
 
 def aggregation_benefit(goodput: float, capacities: Sequence[float]) -> float | None:
@@ -104,9 +102,7 @@ def aggregate(
     }
 
 
-def recovery(
-    at: float, begin: float, goodput: Sequence[float], wanted: Sequence[float]
-) -> tuple[float | None, float]:
+def recovery(at: float, begin: float, goodput: Sequence[float], wanted: Sequence[float]) -> tuple[float | None, float]:
     """Return recovery_s (None: not within 10 s) and the longest gap (s) after an event.
 
     at: of the event; begin: of the first bin; goodput: bit/s in bins of 0.1 s; wanted: bit/s that
@@ -147,7 +143,9 @@ def failover_row(
         "link": event["link"],
         "at_s": event["at_s"],
         "up": event["up"],
-        "recovery_s": None if not found or None in recoveries else max(value for value in recoveries if value is not None),
+        "recovery_s": None
+        if not found or None in recoveries
+        else max(value for value in recoveries if value is not None),
         "longest_gap_s": max((gap for _, gap in found), default=None),
         "lost_packets": event["lost_packets"],
     }

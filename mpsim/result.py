@@ -63,7 +63,10 @@ class Result:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows((f"{t:.1f}", entity, direction, metric, f"{value:.10g}") for t, entity, direction, metric, value in self.rows)
+        writer.writerows(
+            (f"{t:.1f}", entity, direction, metric, f"{value:.10g}")
+            for t, entity, direction, metric, value in self.rows
+        )
         return text.getvalue()
 
     def frame(self, part: str) -> pd.DataFrame:

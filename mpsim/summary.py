@@ -48,9 +48,7 @@ def aggregation_rows(scenario: Scenario, goodput: Mapping[str, float]) -> list[d
     return rows
 
 
-def failover_rows(
-    scenario: Scenario, rows: Sequence[SeriesRow], lost: Mapping[str, int]
-) -> list[dict[str, Any]]:
+def failover_rows(scenario: Scenario, rows: Sequence[SeriesRow], lost: Mapping[str, int]) -> list[dict[str, Any]]:
     """Return the rows of `failovers`, one for each event that cuts a link or brings it back.
 
     rows: of series.csv, with throughput_bps of each flow; lost: packets each link lost while down.
@@ -64,9 +62,7 @@ def failover_rows(
     for direction in DIRECTIONS:
         flows = _measured(scenario, direction)
         if flows:
-            directions.append(
-                (_goodput(rows, flows, begin, bins), _wanted(scenario, direction, flows, begin, bins))
-            )
+            directions.append((_goodput(rows, flows, begin, bins), _wanted(scenario, direction, flows, begin, bins)))
     return [
         failover_row(
             {
@@ -97,9 +93,7 @@ def _wanted(
     scenario: Scenario, direction: Direction, flows: Sequence[FlowSpec], begin: float, bins: int
 ) -> list[float]:
     """Return min(offered, what the links then up can carry as payload) in each bin, bit/s."""
-    offered = sum(
-        (flow.rate or 0.0) if flow.kind == "udp" and flow.bytes is None else float("inf") for flow in flows
-    )
+    offered = sum((flow.rate or 0.0) if flow.kind == "udp" and flow.bytes is None else float("inf") for flow in flows)
     limit = min(flow_limit(scenario, flow) for flow in flows)
     links = _used_links(scenario, direction)
     wanted = []

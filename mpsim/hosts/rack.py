@@ -57,13 +57,13 @@ class Rack:
     __slots__ = (
         "_highest_sacked",
         "_keep",
-        "order",
         "_reordered",
         "_rtt",
-        "_steps",
         "_step_until",
+        "_steps",
         "deadline",
         "min_rtt",
+        "order",
     )
 
     def __init__(self) -> None:
@@ -113,9 +113,7 @@ class Rack:
             return 0.0
         return min(self._steps * self.min_rtt / REORDER_DIVISOR, max(self._rtt, self.min_rtt))
 
-    def lost(
-        self, flight: deque[Transmission], in_recovery: bool, sacked: int, now: float
-    ) -> list[Transmission]:
+    def lost(self, flight: deque[Transmission], in_recovery: bool, sacked: int, now: float) -> list[Transmission]:
         """Take what is lost from the head of `flight` (in the order of sending), mark and return it."""
         self.deadline = NEVER
         lost: list[Transmission] = []

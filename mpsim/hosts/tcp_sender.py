@@ -256,9 +256,7 @@ class TcpSender:
 
     def _trim_sacked(self) -> None:
         if self._sacked and self._sacked[0][0] < self.una:
-            self._sacked = [
-                (max(first, self.una), beyond) for first, beyond in self._sacked if beyond > self.una
-            ]
+            self._sacked = [(max(first, self.una), beyond) for first, beyond in self._sacked if beyond > self.una]
 
     def _after_delivery(self, newest: Transmission, acked: int, before: int, now: float) -> None:
         rtt = now - newest.time
@@ -286,9 +284,7 @@ class TcpSender:
         sample.app_limited = newest.app_limited
         cwnd = self.congestion.cwnd
         # Linux's tcp_is_cwnd_limited: in slow start half a window counts as using it.
-        sample.cwnd_limited = (
-            before + 3 * self.mss > cwnd if cwnd >= self.congestion.ssthresh else 2 * before >= cwnd
-        )
+        sample.cwnd_limited = before + 3 * self.mss > cwnd if cwnd >= self.congestion.ssthresh else 2 * before >= cwnd
         sample.in_flight = before
         sample.delivered = self._delivered
         sample.prior_delivered = newest.delivered

@@ -138,7 +138,7 @@ class Link:
         sizes = self._sizes
         while len(sizes) > len(self._departures):
             self._bytes -= sizes.popleft()
-        assert self._limit_bytes is not None  # noqa: S101  # asked only where there is one
+        assert self._limit_bytes is not None  # asked only where there is one
         return self._bytes - sizes[0] + size <= self._limit_bytes
 
     @property

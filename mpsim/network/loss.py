@@ -44,9 +44,7 @@ class GilbertElliott:
 
     __slots__ = ("_bad", "_draw", "bad_loss", "good_loss", "p", "r")
 
-    def __init__(
-        self, *, p: float, r: float, random: Random, good_loss: float = 0.0, bad_loss: float = 1.0
-    ) -> None:
+    def __init__(self, *, p: float, r: float, random: Random, good_loss: float = 0.0, bad_loss: float = 1.0) -> None:
         self.p, self.r = p, r
         self.good_loss, self.bad_loss = good_loss, bad_loss
         self._draw = random.random

@@ -1,9 +1,9 @@
 """The simulated world: SimPy plays the clock for the same links and endpoints that the emulation uses.
 
-    from mpsim.scenario import load
-    from mpsim.sim import run
+from mpsim.scenario import load
+from mpsim.sim import run
 
-    result = run(load(Path("two-equal.toml")))
+result = run(load(Path("two-equal.toml")))
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ class Simulation:
             wire = self.wires[index, direction]
             apply_event(wire.link, event, self.scenario, now)
             wire.arm()
-        if event.up is not None and event.how == "carrier" or event.up:
+        if (event.up is not None and event.how == "carrier") or event.up:
             for portal in self.portals.values():
                 if event.up:
                     portal.endpoint.on_path_available(index, now)
@@ -267,9 +267,7 @@ class Simulation:
         duplicates = sum(portal.endpoint.duplicates for portal in self.portals.values())
         inner_bytes = sum(portal.inner_bytes for portal in self.portals.values())
         total_bytes = sum(
-            path.sent_bytes + path.control_bytes
-            for portal in self.portals.values()
-            for path in portal.endpoint.paths
+            path.sent_bytes + path.control_bytes for portal in self.portals.values() for path in portal.endpoint.paths
         )
         rejected: dict[str, int] = {"malformed": 0, "forged": 0, "replayed": 0}
         for portal in self.portals.values():
@@ -313,9 +311,7 @@ def _after(line: Wire, onward: Callable[[Packet, float], object]) -> Callable[[P
     return send
 
 
-def _sorted_by_kind(
-    portal: PortalStation, host: Callable[[Packet, float], object]
-) -> Callable[[Any, float], object]:
+def _sorted_by_kind(portal: PortalStation, host: Callable[[Packet, float], object]) -> Callable[[Any, float], object]:
     """Return where the packets of a link go that carries cross traffic beside the tunnel."""
 
     def receive(item: Any, now: float) -> None:

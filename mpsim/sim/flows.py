@@ -97,9 +97,7 @@ class TcpFlow(Flow):
         tunnelled = scenario.tunnel is not None and spec.via == "tunnel"
         mtu = inner_mtu(scenario) if tunnelled else 1500
         congestion = controllers.create(spec.congestion or "cubic", Path(scenario.folder))
-        self.sender = self.source = TcpSender(
-            key, congestion, mss=mtu - TCP_HEADERS, total_bytes=spec.bytes
-        )
+        self.sender = self.source = TcpSender(key, congestion, mss=mtu - TCP_HEADERS, total_bytes=spec.bytes)
         self.receiver = self.sink = TcpReceiver(key + 1)
         self.delays = DelayHistogram()
         self._before = (0, 0, 0, 0)
@@ -148,7 +146,7 @@ class UdpFlow(Flow):
 
     def __init__(self, scenario: Scenario, spec: FlowSpec, key: int) -> None:
         super().__init__(scenario, spec)
-        assert spec.rate is not None and spec.packet_size is not None  # noqa: S101, PT018  # the scenario checked it
+        assert spec.rate is not None and spec.packet_size is not None  # noqa: PT018  # the scenario checked it
         random = stream(scenario.seed, "flow", spec.name) if spec.arrivals == "poisson" else None
         self.sender = self.source = UdpSource(
             key, rate=spec.rate, packet_size=spec.packet_size, random=random, total_bytes=spec.bytes
@@ -182,9 +180,7 @@ class UdpFlow(Flow):
         self.receiver.delays.clear()
 
     def counts(self) -> dict[str, Any]:
-        sent, received, disorder = (
-            after - before for before, after in zip(self._before, self._sent, strict=True)
-        )
+        sent, received, disorder = (after - before for before, after in zip(self._before, self._sent, strict=True))
         lost = max(0, sent - self.receiver.in_window)
         return {
             "sent_packets": sent,
@@ -201,7 +197,7 @@ class ReplayFlow(UdpFlow):
 
     def __init__(self, scenario: Scenario, spec: FlowSpec, key: int) -> None:
         Flow.__init__(self, scenario, spec)
-        assert spec.file is not None  # noqa: S101  # the scenario checked it
+        assert spec.file is not None  # the scenario checked it
         packets = open_flow(
             spec.kind,
             spec.file,

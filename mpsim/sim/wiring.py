@@ -210,7 +210,7 @@ class PortalStation:
             wire.arm()
 
     def _transmit_recoded(self, datagram: Datagram) -> None:
-        assert self._recode is not None  # noqa: S101  # chosen in __init__
+        assert self._recode is not None  # chosen in __init__
         size = datagram.size
         copy = self._recode(datagram)
         if copy.size != size:

@@ -25,7 +25,7 @@ from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.path import Path
 from mpsim.tunnel.receiver import PathReceiver
 from mpsim.tunnel.reorder import ReorderBuffer
-from mpsim.tunnel.schedulers.base import PathView, Scheduler
+from mpsim.tunnel.schedulers.base import Scheduler
 from mpsim.tunnel.wire import (
     FLAG_COPY,
     FLAG_REPLY,
@@ -68,7 +68,6 @@ class Endpoint:
 
     __slots__ = (  # more than thirty attributes: a dictionary would no longer share its keys
         "_alarm",
-        "deliverable",
         "_eligible",
         "_feedback_wanted",
         "_idle_noted",
@@ -84,6 +83,7 @@ class Endpoint:
         "_tell_sent",
         "abandoned_packets",
         "announce",
+        "deliverable",
         "delivered_packets",
         "duplicates",
         "epoch",

@@ -37,9 +37,7 @@ class Ingress:
 
     __slots__ = ("_queues", "active", "drops", "limit_bytes", "limit_packets", "single")
 
-    def __init__(
-        self, *, packets: int | None = None, bytes: int | None = None, single: bool = False
-    ) -> None:
+    def __init__(self, *, packets: int | None = None, bytes: int | None = None, single: bool = False) -> None:
         self.limit_packets = packets
         self.limit_bytes = bytes
         self.single = single

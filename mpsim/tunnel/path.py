@@ -48,8 +48,6 @@ class Path:
     """
 
     __slots__ = (  # more than thirty attributes: a dictionary would no longer share its keys
-        "app_limited",
-        "delivered",
         "_delivered_time",
         "_first_sent",
         "_flight",
@@ -60,12 +58,14 @@ class Path:
         "_sample",
         "_tell_sent",
         "acked_datagrams",
+        "app_limited",
         "bytes_in_flight",
         "carrier",
         "congestion",
         "control_bytes",
         "control_datagrams",
         "cwnd",
+        "delivered",
         "delivery_rate",
         "detection",
         "down_since",
@@ -345,9 +345,7 @@ class Path:
         sample.one_way_delay = ((feedback.received_us - feedback.echo_us) & SEQUENCE_MASK) / MICROSECONDS
         sample.app_limited = newest.app_limited
         # In slow start half a window counts as using it (RFC 9002, section 7.8; Linux tcp_is_cwnd_limited).
-        sample.cwnd_limited = (
-            in_flight + 2 * self.mss >= cwnd if cwnd >= congestion.ssthresh else 2 * in_flight >= cwnd
-        )
+        sample.cwnd_limited = in_flight + 2 * self.mss >= cwnd if cwnd >= congestion.ssthresh else 2 * in_flight >= cwnd
         sample.in_flight = in_flight
         sample.delivered = delivered
         sample.prior_delivered = newest.delivered

@@ -376,9 +376,7 @@ def decode(data: bytes) -> Datagram:
             packet = Packet.from_bytes(body)
         except ValueError:
             raise WireError("payload") from None
-        return Data(
-            epoch, path, path_sequence, sent_us, cls, tunnel_sequence, packet, flags, block, index
-        )
+        return Data(epoch, path, path_sequence, sent_us, cls, tunnel_sequence, packet, flags, block, index)
     if tunnel_sequence or block or index:
         raise WireError("reserved")
     if kind == FEEDBACK:
@@ -413,9 +411,7 @@ def recode(datagram: Datagram) -> Datagram:
 def _decode_feedback(body: bytes, epoch: int, path: int, path_sequence: int, sent_us: int) -> Feedback:
     if len(body) < FEEDBACK_BODY:
         raise WireError("length")
-    about, more, reserved, largest, received_us, echo_us, ack, nack, marks, length = _FEEDBACK.unpack_from(
-        body
-    )
+    about, more, reserved, largest, received_us, echo_us, ack, nack, marks, length = _FEEDBACK.unpack_from(body)
     if len(body) != FEEDBACK_BODY + more * RANGE_SIZE:
         raise WireError("length")
     if reserved or more > MOST_RANGES or not length:
@@ -430,9 +426,7 @@ def _decode_feedback(body: bytes, epoch: int, path: int, path_sequence: int, sen
         high = first - missing - 1
         first = high - length + 1
         ranges.append((first, high))
-    return Feedback(
-        epoch, path, path_sequence, sent_us, about, tuple(ranges), received_us, echo_us, ack, nack, marks
-    )
+    return Feedback(epoch, path, path_sequence, sent_us, about, tuple(ranges), received_us, echo_us, ack, nack, marks)
 
 
 def _decode_skip(body: bytes, epoch: int, path: int, path_sequence: int, sent_us: int, cls: int) -> Skip:

@@ -101,7 +101,5 @@ class CongestionController(ABC):
         """Let the algorithm's own clock tick; calling it early is harmless."""
 
     def __repr__(self) -> str:
-        parameters = [
-            f"{name}={getattr(self, name)!r}" for name in inspect.signature(type(self)).parameters
-        ]
+        parameters = [f"{name}={getattr(self, name)!r}" for name in inspect.signature(type(self)).parameters]
         return f"{type(self).__name__}({', '.join(parameters)})"

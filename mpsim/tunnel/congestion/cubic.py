@@ -112,9 +112,7 @@ class Cubic(CongestionController):
         self._before = (self.cwnd, self.ssthresh, self._w_max)
         self._recovery_start = now
         self._prior = window
-        self._w_max = (
-            window * (1 + self.beta) / 2 if self.fast_convergence and window < self._w_max else window
-        )
+        self._w_max = window * (1 + self.beta) / 2 if self.fast_convergence and window < self._w_max else window
         self.ssthresh = max(self.cwnd * self.beta, self.minimum_window * self.mss)
         self._epoch = None
 

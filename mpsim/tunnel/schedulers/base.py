@@ -80,9 +80,7 @@ class Scheduler(ABC):
         self.random = random
 
     @abstractmethod
-    def select(
-        self, packet: Packet, paths: Sequence[PathView], now: float
-    ) -> PathView | Sequence[PathView] | None:
+    def select(self, packet: Packet, paths: Sequence[PathView], now: float) -> PathView | Sequence[PathView] | None:
         """Return the path that carries `packet`; several: copies; None: the packet waits.
 
         paths: those that are up, in the order of the scenario. A path that cannot send now keeps the
@@ -106,7 +104,5 @@ class Scheduler(ABC):
         """Take note that `lost` bytes of `path` were lost."""
 
     def __repr__(self) -> str:
-        parameters = [
-            f"{name}={getattr(self, name)!r}" for name in inspect.signature(type(self)).parameters
-        ]
+        parameters = [f"{name}={getattr(self, name)!r}" for name in inspect.signature(type(self)).parameters]
         return f"{type(self).__name__}({', '.join(parameters)})"
