@@ -111,9 +111,10 @@ class Links:
         index = next(index for index, spec in enumerate(self._scenario.link) if spec.name == event.link)
         for cable in self.cables[2 * index : 2 * index + 2]:
             apply_event(cable.link, event, self._scenario, now)
-        if event.up is not None and event.how == "carrier":
+        # A link that comes back has its cable plugged in, however it went.
+        if event.up or (event.up is not None and event.how == "carrier"):
             for side in at.PORTALS:
-                set_carrier(self._taps[at.access_interface(side, index)], event.up)
+                set_carrier(self._taps[at.access_interface(side, index)], bool(event.up))
 
     def _report(self, loop: Loop, priority: str) -> dict[str, Any]:
         begin, end = self._begin, self._end

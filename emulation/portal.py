@@ -6,6 +6,7 @@ All that is known about tunnels is in the endpoint; here packets are only carrie
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -30,6 +31,8 @@ from mpsim.tunnel.wire import Datagram, encode
 TUN_QUEUE = 1000  # packets; the tunnel's own queue is in the endpoint, this one only bridges our wake-ups
 LONGEST_PACKET = 65_535
 BIN = 0.1  # s, of the series
+# Before iperf3 and whatever else wants a CPU, but behind the links: the portals are what is measured.
+NICENESS = -10
 CARRIER_INTERVAL = 0.1  # s between two looks at the cables
 
 
@@ -241,6 +244,8 @@ class Portal:
 def main(folder: Path, side: str) -> None:
     """Be one portal of the run in `folder`."""
     job, scenario = Job.read(folder)
+    with contextlib.suppress(PermissionError):
+        os.nice(NICENESS)
     portal = Portal(scenario, side, job)
     report = portal.serve(announce_ready())
     portal.close(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import struct
 
@@ -10,6 +11,7 @@ from emulation import addresses as at
 
 # The kernel's default holds 92 datagrams of 1400 bytes; a burst of feedback or a slow wake-up is more.
 BUFFER = 4 * 1024 * 1024  # bytes
+BUFFER_VARIABLE = "MPSIM_RECEIVE_BUFFER"  # bytes instead; experiments/sabotage.py makes it overflow
 LONGEST_DATAGRAM = 2048
 
 # asm-generic/socket.h; the socket module does not name them.
@@ -29,7 +31,7 @@ UNAVAILABLE = frozenset({errno.ENETUNREACH, errno.ENODEV, errno.ENETDOWN, errno.
 def open_path_socket(side: str, link: int) -> socket.socket:
     """Open the socket of one path: it leaves by this access link's interface whatever the routes say."""
     opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-    opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, BUFFER)
+    opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, int(os.environ.get(BUFFER_VARIABLE, BUFFER)))
     opened.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, BUFFER)
     bind_to_interface(opened, at.access_interface(side, link))
     # No fragments, and no answer to somebody else's idea of the MTU: sizes are ours (RFC 8899, section 3).

@@ -6,6 +6,7 @@ vanishes when its last descriptor is closed, unless it was made persistent.
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import socket
@@ -27,8 +28,9 @@ _SIOCSIFFLAGS = 0x8914
 _SIOCSIFMTU = 0x8922
 _SIOCSIFHWADDR = 0x8924
 _SIOCSIFTXQLEN = 0x8943
+_SIOCETHTOOL = 0x8946
+_ETHTOOL_GLINK = 0x0000000A  # linux/ethtool.h
 _IFF_UP = 0x1
-_IFF_RUNNING = 0x40
 _ARPHRD_ETHER = 1
 
 
@@ -84,11 +86,13 @@ def set_up(name: str, up: bool = True) -> None:
 
 def has_carrier(name: str) -> bool:
     """Return whether an interface in this namespace is up and its cable is plugged in; False if it is gone."""
+    # Not IFF_RUNNING: that follows the cable up to a second later (the kernel's linkwatch).
+    answer = ctypes.create_string_buffer(struct.pack("II", _ETHTOOL_GLINK, 0))
     try:
-        flags = _flags(name)
+        _interface_call(_SIOCETHTOOL, struct.pack("16sP16x", name.encode(), ctypes.addressof(answer)))
+        return bool(_flags(name) & _IFF_UP and struct.unpack_from("I", answer, 4)[0])
     except OSError:
         return False
-    return bool(flags & _IFF_UP and flags & _IFF_RUNNING)
 
 
 def _flags(name: str) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from emulation import addresses as at
 from mpsim.scenario import Scenario
 
 # A packet delivered later than this is not where the model has it: whichever is greater.
@@ -82,10 +83,9 @@ def unmodelled(scenario: Scenario, records: Mapping[str, Any]) -> dict[str, int]
     """Account for every packet of the run; return what is missing, by place."""
     missing: dict[str, int] = {}
     for host, after in records["interfaces"]["after"].items():
-        for name, counts in after.items():
-            before = records["interfaces"]["before"].get(host, {}).get(name, {})
+        for name in after:
             for what in ("tx_dropped", "rx_dropped"):
-                missing[f"{host} {name} {what}"] = counts[what] - before.get(what, 0)
+                missing[f"{host} {name} {what}"] = _dropped(records, host, name, what)
     for link in records["programs"]["links"]["links"]:
         total = link["total"]
         name = f"link {link['name']} {link['direction']}"
@@ -93,28 +93,37 @@ def unmodelled(scenario: Scenario, records: Mapping[str, Any]) -> dict[str, int]
         missing[f"{name} unaccounted"] = abs(total["offered_packets"] - lost)
         missing[f"{name} not written"] = 0 if _pulls_cables(scenario) else total["write_errors"]
     if scenario.tunnel is not None:
-        missing |= _portals(scenario, records["programs"])
+        missing |= _portals(scenario, records)
     return missing
 
 
-def _portals(scenario: Scenario, programs: Mapping[str, Any]) -> dict[str, int]:
+def _portals(scenario: Scenario, records: Mapping[str, Any]) -> dict[str, int]:
+    """Compare what portals sent and received with what links took and gave; drops named elsewhere not again."""
     missing: dict[str, int] = {}
-    alone = not any(flow.via != "tunnel" for flow in scenario.flow)
-    links = programs["links"]["links"]
-    for side, sends, receives in (("local", "outbound", "inbound"), ("remote", "inbound", "outbound")):
+    programs = records["programs"]
+    for side in at.PORTALS:
         total = programs[side]["total"]
         missing[f"{side} TUN not written"] = total["tun_write_errors"]
         if not _pulls_cables(scenario):
             missing[f"{side} not sent"] = total["send_errors"] + total["send_blocked"]
-        if not alone:
-            continue  # a link's counters tell no cross traffic from the tunnel's
-        for index, path in enumerate(total["paths"]):
-            taken = _link(links, scenario.link[index].name, sends)["read"]
-            given = _link(links, scenario.link[index].name, receives)["written"]
-            name = scenario.link[index].name
-            missing[f"{side} to link {name}"] = max(0, path["sent"] - taken)
-            missing[f"link {name} to {side}"] = max(0, given - path["received"])
+    if any(flow.via != "tunnel" for flow in scenario.flow):
+        return missing  # a link's counters tell no cross traffic from the tunnel's
+    links = programs["links"]["links"]
+    for side, sends, receives in ((at.LOCAL, "outbound", "inbound"), (at.REMOTE, "inbound", "outbound")):
+        total = programs[side]["total"]
+        for index, (spec, path) in enumerate(zip(scenario.link, total["paths"], strict=True)):
+            taken = _link(links, spec.name, sends)["read"]
+            given = _link(links, spec.name, receives)["written"]
+            dropped = _dropped(records, side, at.access_interface(side, index), "tx_dropped")
+            missing[f"{side} to link {spec.name}"] = max(0, path["sent"] - taken - dropped)
+            overflow = total["socket_drops"][index]
+            missing[f"link {spec.name} to {side}"] = max(0, given - path["received"] - overflow)
     return missing
+
+
+def _dropped(records: Mapping[str, Any], host: str, interface: str, what: str) -> int:
+    before = records["interfaces"]["before"].get(host, {}).get(interface, {}).get(what, 0)
+    return int(records["interfaces"]["after"][host][interface][what] - before)
 
 
 def _link(links: Sequence[Mapping[str, Any]], name: str, direction: str) -> Mapping[str, int]:
