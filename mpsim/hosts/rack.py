@@ -26,7 +26,7 @@ class Transmission(Segment):
         "retransmitted",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # made with every segment
         self,
         index: int,
         time: float,

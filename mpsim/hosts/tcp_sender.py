@@ -9,8 +9,10 @@ reduction over a round trip, as Linux does.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from mpsim.hosts.rack import Rack, Transmission
+from mpsim.hosts.recovery import ProportionalReduction, Scoreboard
 from mpsim.hosts.segments import HEADER, SYN_SIZE, Ack, Segment
 from mpsim.tunnel.congestion.base import AckSample, CongestionController
 from mpsim.tunnel.packet import CLASS_TCP, Packet
@@ -47,22 +49,19 @@ class TcpSender:
         "_delivered_time",
         "_first_sent",
         "_flight",
-        "_flight_before",
         "_lost",
         "_order",
         "_out",
         "_outstanding",
         "_probe_at",
         "_probed",
-        "_prr_delivered",
-        "_prr_out",
-        "_prr_window",
         "_recover",
+        "_reduction",
         "_retransmit_stamp",
         "_rto",
         "_rto_at",
-        "_sacked",
         "_sample",
+        "_scoreboard",
         "_segments",
         "_stopped",
         "_undo_retransmits",
@@ -105,7 +104,7 @@ class TcpSender:
         self.next_index = 0  # next new segment
         self.in_flight = 0  # bytes
         self._outstanding: dict[int, Transmission] = {}
-        self._sacked: list[tuple[int, int]] = []  # [first, beyond), ascending, above `una`
+        self._scoreboard = Scoreboard()
         self._flight: deque[Transmission] = deque()
         self._lost: deque[int] = deque()  # to be sent again
         self.rack = Rack()
@@ -119,8 +118,7 @@ class TcpSender:
         # Recovery: until this segment is acknowledged; None: not in recovery.
         self._recover: int | None = None
         self._after_timeout = False
-        self._flight_before = self._prr_delivered = self._prr_out = 0
-        self._prr_window = 0.0
+        self._reduction = ProportionalReduction(mss)
         self._undo_retransmits = 0
         self._retransmit_stamp = NEVER
         self._delivered = 0
@@ -164,7 +162,7 @@ class TcpSender:
 
     # Reading acknowledgements.
 
-    def _on_ack(self, ack: Ack, now: float) -> None:
+    def _on_ack(self, ack: Ack, now: float) -> None:  # noqa: C901  # asked for with every packet: written out, not called
         before = self.in_flight
         newest: Transmission | None = None
         acked = 0
@@ -175,49 +173,55 @@ class TcpSender:
             sacks = sacks[1:]
         if advanced:
             pop = self._outstanding.pop
-            for index in range(self.una, min(ack.ack, self.next_index)):
+            beyond = min(ack.ack, self.next_index)
+            for index in range(self.una, beyond):
                 sent = pop(index, None)
                 if sent is not None and not sent.acked:
                     acked += self._deliver(sent)
                     if newest is None or sent.order > newest.order:
                         newest = sent
-            self.una = min(ack.ack, self.next_index)
-            self._trim_sacked()
+            self.una = beyond
+        if sacks or self._scoreboard.ranges:
+            more, latest = self._take_sacked(sacks)
+            acked += more
+            if latest is not None and (newest is None or latest.order > newest.order):
+                newest = latest
+        if newest is not None:
+            self._after_delivery(newest, acked, before, now)
+        if advanced:
+            self._on_progress(ack, now)
+        self._detect_losses(now)
+        if acked and self._recover is not None and not self._after_timeout:
+            self._reduction.on_delivered(acked, self.in_flight, self.congestion.ssthresh)
+
+    def _take_sacked(self, sacks: Sequence[tuple[int, int]]) -> tuple[int, Transmission | None]:
+        """Take in SACK blocks; return the bytes they newly acknowledge, and the latest of those sendings."""
+        acked = 0
+        newest: Transmission | None = None
+        self._scoreboard.forget_below(self.una)
         for first, beyond in sacks:
-            for index in self._newly_sacked(first, beyond):
+            for index in self._scoreboard.add(max(first, self.una), min(beyond, self.next_index)):
                 sent = self._outstanding.get(index)
                 if sent is not None and not sent.acked:
                     acked += self._deliver(sent)
                     self.rack.on_sacked(sent)
                     if newest is None or sent.order > newest.order:
                         newest = sent
-        if newest is not None:
-            self._after_delivery(newest, acked, before, now)
-        if advanced:
-            self._on_progress(ack, now)
+        return acked, newest
+
+    def _detect_losses(self, now: float) -> None:
         flight = self._flight
         while flight and flight[0].acked:
             flight.popleft()
         rack = self.rack
         if flight and flight[0].order < rack.order:
-            lost = rack.lost(flight, self._recover is not None, self._sacked_segments(), now)
+            lost = rack.lost(flight, self._recover is not None, self._scoreboard.count, now)
             if lost:
                 self._on_lost(lost, now)
             elif rack.deadline < self._alarm:
                 self._alarm = rack.deadline
         else:
             rack.deadline = NEVER
-        if self._recover is not None and not self._after_timeout and acked:
-            self._reduce_proportionally(acked)
-
-    def _sacked_segments(self) -> int:
-        # Three are enough to know (the classic threshold), so the sum over all ranges is not needed.
-        count = 0
-        for first, beyond in self._sacked:
-            count += beyond - first
-            if count > 3:
-                break
-        return count
 
     def _deliver(self, sent: Transmission) -> int:
         sent.acked = True
@@ -225,38 +229,6 @@ class TcpSender:
             self.in_flight -= sent.length
         self._delivered += sent.length
         return sent.length
-
-    def _newly_sacked(self, first: int, beyond: int) -> list[int]:
-        """Merge [first, beyond) into the scoreboard; return the segments that were not in it."""
-        first = max(first, self.una)
-        beyond = min(beyond, self.next_index)
-        if first >= beyond:
-            return []
-        ranges = self._sacked
-        new: list[int] = []
-        merged: list[tuple[int, int]] = []
-        low, high, cursor = first, beyond, first
-        for known in ranges:
-            if known[1] < first:
-                merged.append(known)
-            elif known[0] > beyond:
-                break
-            else:
-                if known[0] > cursor:
-                    new.extend(range(cursor, min(known[0], beyond)))
-                cursor = max(cursor, known[1])
-                low, high = min(low, known[0]), max(high, known[1])
-        if cursor < beyond:
-            new.extend(range(cursor, beyond))
-        if new:
-            merged.append((low, high))
-            merged.extend(known for known in ranges if known[0] > beyond)
-            self._sacked = merged
-        return new
-
-    def _trim_sacked(self) -> None:
-        if self._sacked and self._sacked[0][0] < self.una:
-            self._sacked = [(max(first, self.una), beyond) for first, beyond in self._sacked if beyond > self.una]
 
     def _after_delivery(self, newest: Transmission, acked: int, before: int, now: float) -> None:
         rtt = now - newest.time
@@ -346,34 +318,21 @@ class TcpSender:
             self._lost.append(sent.index)
         if self._recover is None:
             self._recover = self.next_index
-            self._flight_before = max(self.in_flight + size, self.mss)
-            self._prr_delivered = self._prr_out = 0
             self._undo_retransmits = 0
             self._retransmit_stamp = NEVER
             self.recoveries += 1
             self._probe_at = NEVER
             self.congestion.on_lost(now, size, lost[-1].time, self.in_flight + size)
-            self._prr_window = self.in_flight + self.mss  # the first retransmission leaves at once
+            self._reduction.begin(self.in_flight, self.in_flight + size)
         else:
             # A lost retransmission is a new congestion event to the algorithm (it looks at the time).
             self.congestion.on_lost(now, size, lost[-1].time, self.in_flight + size)
-
-    def _reduce_proportionally(self, delivered: int) -> None:
-        """PRR with the slow-start reduction bound (RFC 6937, section 3; safe ACK as in RFC 9937)."""
-        self._prr_delivered += delivered
-        target = self.congestion.ssthresh
-        if self.in_flight > target:
-            quota = self._prr_delivered * target / self._flight_before - self._prr_out
-        else:
-            quota = max(self._prr_delivered - self._prr_out, delivered) + self.mss
-            quota = min(target - self.in_flight, quota)
-        self._prr_window = self.in_flight + max(quota, 0.0 if self._prr_out else float(self.mss))
 
     @property
     def window(self) -> float:
         """Bytes that may be in flight now."""
         if self._recover is not None and not self._after_timeout:
-            return self._prr_window
+            return self._reduction.window
         return self.congestion.cwnd
 
     # Sending.
@@ -431,7 +390,7 @@ class TcpSender:
             if self._retransmit_stamp == NEVER:
                 self._retransmit_stamp = now
         if self._recover is not None:
-            self._prr_out += length
+            self._reduction.sent += length
         self.congestion.on_sent(now, length, self.in_flight)
         if self._rto_at == NEVER:
             self._rto_at = now + self._rto
@@ -456,7 +415,7 @@ class TcpSender:
 
     def handle_timeout(self, now: float) -> None:
         if self.rack.deadline <= now:
-            lost = self.rack.lost(self._flight, self._recover is not None, self._sacked_segments(), now)
+            lost = self.rack.lost(self._flight, self._recover is not None, self._scoreboard.count, now)
             if lost:
                 self._on_lost(lost, now)
                 self._send(now)

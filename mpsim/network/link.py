@@ -96,7 +96,7 @@ class Link:
         self._seconds_per_byte = rate.seconds_per_byte if isinstance(rate, ConstantRate) else None
         self._capacity.append((now, rate if self.up else None))
 
-    def send(self, packet: Any, size: int, now: float) -> bool:
+    def send(self, packet: Any, size: int, now: float) -> bool:  # noqa: C901  # asked for with every packet: written out, not called
         """Take a packet of `size` IP bytes; return whether it was accepted (False: counted in `drops`)."""
         if not self.up:
             self.drops["down"] += 1

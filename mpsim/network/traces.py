@@ -25,10 +25,7 @@ def read_mahimahi(path: Path) -> list[float]:
                 continue
             # bytes.isdigit() knows ASCII digits only; int() alone would let "1_000" pass.
             if not text.isdigit():
-                if text[:1] == b"-" and text[1:].isdigit():
-                    raise ValueError(f"line {number}: times from 0 ms on; given {text.decode()}")
-                shown = text[:20].decode(errors="backslashreplace")
-                raise ValueError(f"line {number}: a whole number of milliseconds; given {shown!r}")
+                raise ValueError(f"line {number}: {_not_a_time(text)}")
             value = int(text)
             if value < last:
                 raise ValueError(f"line {number}: times that never decrease; given {value} after {last}")
@@ -39,3 +36,10 @@ def read_mahimahi(path: Path) -> list[float]:
     if last == 0:
         raise ValueError("a last line above 0 ms, which is the trace's period")
     return times
+
+
+def _not_a_time(text: bytes) -> str:
+    shown = text[:20].decode(errors="backslashreplace")
+    if text[:1] == b"-" and text[1:].isdigit():
+        return f"times from 0 ms on; given {shown}"
+    return f"a whole number of milliseconds; given {shown!r}"

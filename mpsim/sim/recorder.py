@@ -56,7 +56,7 @@ def rate_of(count: Callable[[], int]) -> Callable[[float], float]:
     """Turn a growing count of bytes into bit/s a bin."""
     last = 0
 
-    def read(now: float) -> float:
+    def read(_: float) -> float:
         nonlocal last
         before, last = last, count()
         return (last - before) * BITS_PER_BYTE / BIN
@@ -190,8 +190,8 @@ class Recorder:
     def _add_link(self, link: Link) -> None:
         entity = f"link/{link.name}"
         self._add(entity, link.direction, "throughput_bps", rate_of(lambda: link.delivered_bytes))
-        self._add(entity, link.direction, "queue_bytes", lambda now: link.queue_bytes(now))
-        self._add(entity, link.direction, "up", lambda now: float(link.up))
+        self._add(entity, link.direction, "queue_bytes", link.queue_bytes)
+        self._add(entity, link.direction, "up", lambda _: float(link.up))
 
     def add_endpoint(self, endpoint: Endpoint, direction: Direction, delays: list[float]) -> None:
         """Watch one end; direction: of what it sends; delays: of what it releases (the other direction)."""
@@ -209,10 +209,10 @@ class Recorder:
             entity,
             record.direction,
             "cwnd_bytes",
-            lambda now: path.cwnd if path.cwnd != float("inf") else -1.0,
+            lambda _: path.cwnd if path.cwnd != float("inf") else -1.0,
         )
-        self._add(entity, record.direction, "srtt_s", lambda now: path.srtt)
-        self._add(entity, record.direction, "up", lambda now: float(path.up))
+        self._add(entity, record.direction, "srtt_s", lambda _: path.srtt)
+        self._add(entity, record.direction, "up", lambda _: float(path.up))
 
     def _counted(self) -> list[Counted]:
         return [*self.flows, *self.links, *self.paths]

@@ -76,7 +76,7 @@ class Wire:
             self._time = NEVER
 
 
-def _nowhere(packet: Any, now: float) -> None:
+def _nowhere(_: Any, now: float) -> None:  # noqa: ARG001  # the shape of a receiver
     raise AssertionError("a wire that leads nowhere")
 
 

@@ -32,6 +32,7 @@ class PathReceiver:
     """
 
     __slots__ = (
+        "_floor",
         "_ranges",
         "ack",
         "echo_us",
@@ -49,6 +50,7 @@ class PathReceiver:
     def __init__(self, *, negative: bool) -> None:
         self.negative = negative
         self._ranges: list[Range] = []  # ascending
+        self._floor = 0  # what is below has been forgotten
         self.expected = 0  # one above the largest path sequence received
         self.pending = 0  # datagrams received since the last feedback
         self.pending_bytes = 0
@@ -60,7 +62,7 @@ class PathReceiver:
         self.nack = 0
         self.last_data = -NEVER
 
-    def receive(self, sequence: int, size: int, sent_us: int, now: float) -> bool:
+    def receive(self, sequence: int, size: int, sent_us: int, now: float) -> bool:  # noqa: C901  # asked for with every packet: written out, not called
         """Take note of a data datagram of `size` bytes; return False if it had come before.
 
         What is too old to know counts as having come before.
@@ -95,8 +97,10 @@ class PathReceiver:
         position = len(ranges) - 1
         while position >= 0 and ranges[position].first > sequence:
             position -= 1
-        if position < 0 or sequence <= ranges[position].last:
-            return False  # below what is remembered, or known
+        if position < 0:
+            return self._fill_below(sequence)
+        if sequence <= ranges[position].last:
+            return False  # known
         before, after = ranges[position], ranges[position + 1]
         joins_after = sequence + 1 == after.first
         if before.last + 1 == sequence:
@@ -111,12 +115,25 @@ class PathReceiver:
         self.pending = FEEDBACK_EVERY
         return True
 
+    def _fill_below(self, sequence: int) -> bool:
+        """Put a datagram below all others: the very first ones of a session came in another order."""
+        if sequence < self._floor:
+            return False
+        lowest = self._ranges[0]
+        if sequence + 1 == lowest.first:
+            lowest.first = sequence
+        else:
+            self._ranges.insert(0, Range(sequence, sequence, lowest.since))
+        self.pending = FEEDBACK_EVERY
+        return True
+
     def _forget(self, now: float) -> None:
         """Leave out what lies below gaps that are old, or too many."""
         ranges = self._ranges
         while len(ranges) > 1 and (ranges[1].since < now - GAP_MEMORY or len(ranges) > MOST_RANGES):
             if self.negative and self.ack < ranges[1].first:
                 self.nack = self.ack = ranges[1].first
+            self._floor = ranges[1].first
             del ranges[0]
 
     def next_timeout(self, rtt: float) -> float:

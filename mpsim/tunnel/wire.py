@@ -67,22 +67,77 @@ the sender's smoothed round-trip time in microseconds (4).
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
+from mpsim.tunnel.datagrams import (
+    DATA,
+    FEEDBACK,
+    FEEDBACK_BODY,
+    FLAG_CONGESTION,
+    FLAG_COPY,
+    FLAG_REPAIR,
+    FLAG_REPLY,
+    HEADER_SIZE,
+    KNOWN_FLAGS,
+    MOST_RANGES,
+    MOST_SKIP_RANGES,
+    OUTER_SIZE,
+    OVERHEAD,
+    PROBE,
+    PROBE_BODY,
+    RANGE_SIZE,
+    SKIP,
+    SKIP_BODY,
+    SKIP_RANGE,
+    TAG_SIZE,
+    Data,
+    Datagram,
+    Feedback,
+    Probe,
+    Skip,
+)
 from mpsim.tunnel.packet import Packet
 
+__all__ = [
+    "DATA",
+    "FEEDBACK",
+    "FEEDBACK_BODY",
+    "FLAG_CONGESTION",
+    "FLAG_COPY",
+    "FLAG_REPAIR",
+    "FLAG_REPLY",
+    "HEADER_SIZE",
+    "KNOWN_FLAGS",
+    "MICROSECONDS",
+    "MOST_RANGES",
+    "MOST_SKIP_RANGES",
+    "OUTER_SIZE",
+    "OVERHEAD",
+    "PROBE",
+    "PROBE_BODY",
+    "RANGE_SIZE",
+    "SEQUENCE_MASK",
+    "SKIP",
+    "SKIP_BODY",
+    "SKIP_RANGE",
+    "TAG_SIZE",
+    "VERSION",
+    "Data",
+    "Datagram",
+    "Feedback",
+    "Probe",
+    "Skip",
+    "WireError",
+    "decode",
+    "elapsed",
+    "encode",
+    "encode_data_header",
+    "expand",
+    "microseconds",
+    "recode",
+]
+
 VERSION = 1
-DATA, FEEDBACK, SKIP, PROBE = range(4)
-FLAG_COPY, FLAG_REPAIR, FLAG_CONGESTION, FLAG_REPLY = 1, 2, 4, 8
-KNOWN_FLAGS = FLAG_COPY | FLAG_REPAIR | FLAG_CONGESTION | FLAG_REPLY
-
-HEADER_SIZE = 24
-TAG_SIZE = 16
-OUTER_SIZE = 28  # IPv4 and UDP
-OVERHEAD = OUTER_SIZE + HEADER_SIZE + TAG_SIZE
-FEEDBACK_BODY, RANGE_SIZE, SKIP_BODY, SKIP_RANGE, PROBE_BODY = 32, 4, 4, 8, 12
-MOST_RANGES = 32  # further ranges in one feedback; a bound of ours, not of the format
-MOST_SKIP_RANGES = 64
-
 SEQUENCE_MASK = 0xFFFF_FFFF
 _HALF = 0x8000_0000
 _SHORT = 0xFFFF
@@ -103,170 +158,6 @@ class WireError(ValueError):
     def __init__(self, cause: str) -> None:
         super().__init__(cause)
         self.cause = cause
-
-
-class Data:
-    """An inner packet on its way over one path. size: IP bytes on the wire, outer headers included.
-
-    The sending path keeps the datagram until it is acknowledged, with its own notes on it, which do
-    not travel: time (s) it was sent, and delivered, delivered_time, first_sent, app_limited for the
-    delivery-rate sample (draft-cheng-iccrg-delivery-rate-estimation, section 3.2).
-    """
-
-    __slots__ = (
-        "app_limited",
-        "block",
-        "cls",
-        "delivered",
-        "delivered_time",
-        "epoch",
-        "first_sent",
-        "flags",
-        "index",
-        "packet",
-        "path",
-        "path_sequence",
-        "sent_us",
-        "size",
-        "time",
-        "tunnel_sequence",
-    )
-    type = DATA
-    time: float
-    delivered: int
-    delivered_time: float
-    first_sent: float
-    app_limited: bool
-
-    def __init__(
-        self,
-        epoch: int,
-        path: int,
-        path_sequence: int,
-        sent_us: int,
-        cls: int,
-        tunnel_sequence: int,
-        packet: Packet,
-        flags: int = 0,
-        block: int = 0,
-        index: int = 0,
-    ) -> None:
-        self.epoch = epoch
-        self.path = path
-        self.path_sequence = path_sequence
-        self.sent_us = sent_us
-        self.cls = cls
-        self.tunnel_sequence = tunnel_sequence
-        self.packet = packet
-        self.flags = flags
-        self.block = block
-        self.index = index
-        self.size = packet.size + OVERHEAD
-
-
-class Feedback:
-    """What one end has received on path `about`; `ranges` are (first, last), highest first."""
-
-    __slots__ = (
-        "about",
-        "ack",
-        "echo_us",
-        "epoch",
-        "flags",
-        "marks",
-        "nack",
-        "path",
-        "path_sequence",
-        "ranges",
-        "received_us",
-        "sent_us",
-        "size",
-    )
-    type = FEEDBACK
-
-    def __init__(
-        self,
-        epoch: int,
-        path: int,
-        path_sequence: int,
-        sent_us: int,
-        about: int,
-        ranges: tuple[tuple[int, int], ...],
-        received_us: int,
-        echo_us: int,
-        ack: int = 0,
-        nack: int = 0,
-        marks: int = 0,
-    ) -> None:
-        self.epoch = epoch
-        self.path = path
-        self.path_sequence = path_sequence
-        self.sent_us = sent_us
-        self.about = about
-        self.ranges = ranges
-        self.received_us = received_us
-        self.echo_us = echo_us
-        self.ack = ack
-        self.nack = nack
-        self.marks = marks
-        self.flags = 0
-        self.size = OVERHEAD + FEEDBACK_BODY + RANGE_SIZE * (len(ranges) - 1)
-
-
-class Skip:
-    """Tunnel sequences (first, length) of one class that will never come."""
-
-    __slots__ = ("cls", "epoch", "flags", "path", "path_sequence", "ranges", "sent_us", "size")
-    type = SKIP
-
-    def __init__(
-        self,
-        epoch: int,
-        path: int,
-        path_sequence: int,
-        sent_us: int,
-        cls: int,
-        ranges: tuple[tuple[int, int], ...],
-    ) -> None:
-        self.epoch = epoch
-        self.path = path
-        self.path_sequence = path_sequence
-        self.sent_us = sent_us
-        self.cls = cls
-        self.ranges = ranges
-        self.flags = 0
-        self.size = OVERHEAD + SKIP_BODY + SKIP_RANGE * len(ranges)
-
-
-class Probe:
-    """A question about a path, or (flag reply) its answer."""
-
-    __slots__ = ("echo_us", "epoch", "flags", "number", "path", "path_sequence", "sent_us", "size", "srtt_us")
-    type = PROBE
-
-    def __init__(
-        self,
-        epoch: int,
-        path: int,
-        path_sequence: int,
-        sent_us: int,
-        number: int,
-        echo_us: int = 0,
-        srtt_us: int = 0,
-        flags: int = 0,
-    ) -> None:
-        self.epoch = epoch
-        self.path = path
-        self.path_sequence = path_sequence
-        self.sent_us = sent_us
-        self.number = number
-        self.echo_us = echo_us
-        self.srtt_us = srtt_us
-        self.flags = flags
-        self.size = OVERHEAD + PROBE_BODY
-
-
-Datagram = Data | Feedback | Skip | Probe
 
 
 def expand(low: int, expected: int) -> int:
@@ -362,9 +253,8 @@ def decode(data: bytes) -> Datagram:
     """
     if len(data) < HEADER_SIZE + TAG_SIZE:
         raise WireError("truncated")
-    kind, flags, path, cls, epoch, tunnel_sequence, path_sequence, sent_us, block, index, reserved = (
-        _HEADER.unpack_from(data)
-    )
+    header = _HEADER.unpack_from(data)
+    kind, flags, path, cls, epoch, tunnel_sequence, path_sequence, sent_us, block, index, reserved = header
     if kind >> 4 != VERSION:
         raise WireError("version")
     if flags & ~KNOWN_FLAGS or reserved:
@@ -379,16 +269,10 @@ def decode(data: bytes) -> Datagram:
         return Data(epoch, path, path_sequence, sent_us, cls, tunnel_sequence, packet, flags, block, index)
     if tunnel_sequence or block or index:
         raise WireError("reserved")
-    if kind == FEEDBACK:
-        return _decode_feedback(body, epoch, path, path_sequence, sent_us)
-    if kind == SKIP:
-        return _decode_skip(body, epoch, path, path_sequence, sent_us, cls)
-    if kind == PROBE:
-        if len(body) != PROBE_BODY:
-            raise WireError("length")
-        number, echo_us, srtt_us = _PROBE.unpack(body)
-        return Probe(epoch, path, path_sequence, sent_us, number, echo_us, srtt_us, flags)
-    raise WireError("type")
+    read = _BODIES.get(kind)
+    if read is None:
+        raise WireError("type")
+    return read(body, header)
 
 
 def recode(datagram: Datagram) -> Datagram:
@@ -408,7 +292,8 @@ def recode(datagram: Datagram) -> Datagram:
     return copy
 
 
-def _decode_feedback(body: bytes, epoch: int, path: int, path_sequence: int, sent_us: int) -> Feedback:
+def _decode_feedback(body: bytes, header: tuple[int, ...]) -> Feedback:
+    _, _, path, _, epoch, _, path_sequence, sent_us, *_ = header
     if len(body) < FEEDBACK_BODY:
         raise WireError("length")
     about, more, reserved, largest, received_us, echo_us, ack, nack, marks, length = _FEEDBACK.unpack_from(body)
@@ -429,7 +314,8 @@ def _decode_feedback(body: bytes, epoch: int, path: int, path_sequence: int, sen
     return Feedback(epoch, path, path_sequence, sent_us, about, tuple(ranges), received_us, echo_us, ack, nack, marks)
 
 
-def _decode_skip(body: bytes, epoch: int, path: int, path_sequence: int, sent_us: int, cls: int) -> Skip:
+def _decode_skip(body: bytes, header: tuple[int, ...]) -> Skip:
+    _, _, path, cls, epoch, _, path_sequence, sent_us, *_ = header
     if len(body) < SKIP_BODY:
         raise WireError("length")
     count, reserved = _SKIP.unpack_from(body)
@@ -441,3 +327,18 @@ def _decode_skip(body: bytes, epoch: int, path: int, path_sequence: int, sent_us
     if any(not length or length > _SHORT for _, length in ranges):
         raise WireError("ranges")
     return Skip(epoch, path, path_sequence, sent_us, cls, ranges)
+
+
+def _decode_probe(body: bytes, header: tuple[int, ...]) -> Probe:
+    _, flags, path, _, epoch, _, path_sequence, sent_us, *_ = header
+    if len(body) != PROBE_BODY:
+        raise WireError("length")
+    number, echo_us, srtt_us = _PROBE.unpack(body)
+    return Probe(epoch, path, path_sequence, sent_us, number, echo_us, srtt_us, flags)
+
+
+_BODIES: dict[int, Callable[[bytes, tuple[int, ...]], Datagram]] = {
+    FEEDBACK: _decode_feedback,
+    SKIP: _decode_skip,
+    PROBE: _decode_probe,
+}

@@ -1,0 +1,185 @@
+"""The tunnel's datagrams as objects; wire.py draws them, and turns them into bytes and back.
+
+Inside a simulation they travel as they are. Sequence numbers are unlimited counts here, and their low
+32 bits after a way through bytes; `wire.expand` makes no difference between the two.
+"""
+
+from __future__ import annotations
+
+from mpsim.tunnel.packet import Packet
+
+DATA, FEEDBACK, SKIP, PROBE = range(4)
+FLAG_COPY, FLAG_REPAIR, FLAG_CONGESTION, FLAG_REPLY = 1, 2, 4, 8
+KNOWN_FLAGS = FLAG_COPY | FLAG_REPAIR | FLAG_CONGESTION | FLAG_REPLY
+
+HEADER_SIZE = 24
+TAG_SIZE = 16
+OUTER_SIZE = 28  # IPv4 and UDP
+OVERHEAD = OUTER_SIZE + HEADER_SIZE + TAG_SIZE
+FEEDBACK_BODY, RANGE_SIZE, SKIP_BODY, SKIP_RANGE, PROBE_BODY = 32, 4, 4, 8, 12
+MOST_RANGES = 32  # further ranges in one feedback; a bound of ours, not of the format
+MOST_SKIP_RANGES = 64
+
+
+class Data:
+    """An inner packet on its way over one path. size: IP bytes on the wire, outer headers included.
+
+    The sending path keeps the datagram until it is acknowledged, with its own notes on it, which do
+    not travel: time (s) it was sent, and delivered, delivered_time, first_sent, app_limited for the
+    delivery-rate sample (draft-cheng-iccrg-delivery-rate-estimation, section 3.2).
+    """
+
+    __slots__ = (
+        "app_limited",
+        "block",
+        "cls",
+        "delivered",
+        "delivered_time",
+        "epoch",
+        "first_sent",
+        "flags",
+        "index",
+        "packet",
+        "path",
+        "path_sequence",
+        "sent_us",
+        "size",
+        "time",
+        "tunnel_sequence",
+    )
+    type = DATA
+    time: float
+    delivered: int
+    delivered_time: float
+    first_sent: float
+    app_limited: bool
+
+    def __init__(  # noqa: PLR0917  # the header's fields in their order
+        self,
+        epoch: int,
+        path: int,
+        path_sequence: int,
+        sent_us: int,
+        cls: int,
+        tunnel_sequence: int,
+        packet: Packet,
+        flags: int = 0,
+        block: int = 0,
+        index: int = 0,
+    ) -> None:
+        self.epoch = epoch
+        self.path = path
+        self.path_sequence = path_sequence
+        self.sent_us = sent_us
+        self.cls = cls
+        self.tunnel_sequence = tunnel_sequence
+        self.packet = packet
+        self.flags = flags
+        self.block = block
+        self.index = index
+        self.size = packet.size + OVERHEAD
+
+
+class Feedback:
+    """What one end has received on path `about`; `ranges` are (first, last), highest first."""
+
+    __slots__ = (
+        "about",
+        "ack",
+        "echo_us",
+        "epoch",
+        "flags",
+        "marks",
+        "nack",
+        "path",
+        "path_sequence",
+        "ranges",
+        "received_us",
+        "sent_us",
+        "size",
+    )
+    type = FEEDBACK
+
+    def __init__(  # noqa: PLR0917  # the header's fields in their order
+        self,
+        epoch: int,
+        path: int,
+        path_sequence: int,
+        sent_us: int,
+        about: int,
+        ranges: tuple[tuple[int, int], ...],
+        received_us: int,
+        echo_us: int,
+        ack: int = 0,
+        nack: int = 0,
+        marks: int = 0,
+    ) -> None:
+        self.epoch = epoch
+        self.path = path
+        self.path_sequence = path_sequence
+        self.sent_us = sent_us
+        self.about = about
+        self.ranges = ranges
+        self.received_us = received_us
+        self.echo_us = echo_us
+        self.ack = ack
+        self.nack = nack
+        self.marks = marks
+        self.flags = 0
+        self.size = OVERHEAD + FEEDBACK_BODY + RANGE_SIZE * (len(ranges) - 1)
+
+
+class Skip:
+    """Tunnel sequences (first, length) of one class that will never come."""
+
+    __slots__ = ("cls", "epoch", "flags", "path", "path_sequence", "ranges", "sent_us", "size")
+    type = SKIP
+
+    def __init__(  # the header's fields in their order
+        self,
+        epoch: int,
+        path: int,
+        path_sequence: int,
+        sent_us: int,
+        cls: int,
+        ranges: tuple[tuple[int, int], ...],
+    ) -> None:
+        self.epoch = epoch
+        self.path = path
+        self.path_sequence = path_sequence
+        self.sent_us = sent_us
+        self.cls = cls
+        self.ranges = ranges
+        self.flags = 0
+        self.size = OVERHEAD + SKIP_BODY + SKIP_RANGE * len(ranges)
+
+
+class Probe:
+    """A question about a path, or (flag reply) its answer."""
+
+    __slots__ = ("echo_us", "epoch", "flags", "number", "path", "path_sequence", "sent_us", "size", "srtt_us")
+    type = PROBE
+
+    def __init__(  # noqa: PLR0917  # the header's fields in their order
+        self,
+        epoch: int,
+        path: int,
+        path_sequence: int,
+        sent_us: int,
+        number: int,
+        echo_us: int = 0,
+        srtt_us: int = 0,
+        flags: int = 0,
+    ) -> None:
+        self.epoch = epoch
+        self.path = path
+        self.path_sequence = path_sequence
+        self.sent_us = sent_us
+        self.number = number
+        self.echo_us = echo_us
+        self.srtt_us = srtt_us
+        self.flags = flags
+        self.size = OVERHEAD + PROBE_BODY
+
+
+Datagram = Data | Feedback | Skip | Probe
