@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from mpsim.cli.app import app
+from mpsim.scenario.model import TABLES
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
@@ -64,3 +65,10 @@ def test_targets_exist(target: tuple[str, str]) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table or "top")
+def test_every_key_is_documented(table: str) -> None:
+    page = (ROOT / "docs" / "scenario.md").read_text()
+    keys = {field.alias or name for name, field in TABLES[table].model_fields.items()} - {"folder"}
+    assert not [key for key in sorted(keys) if f"`{key}`" not in page]
