@@ -15,7 +15,6 @@ from mpsim.registry import unknown
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 RUN, SWEEP = "result.json", "runs.csv"
 GOODPUT = "aggregation.inbound.goodput_bps"
@@ -101,7 +100,7 @@ def _sweep(table: Path, x: str | None, y: str | None, by: str | None) -> tuple[p
     return believed, x, y, by
 
 
-def _write(figure: Figure, folder: Path, name: str) -> int:
+def _write(figure: Any, folder: Path, name: str) -> int:
     from mpsim import plot
 
     for path in plot.save(figure, checked(folder) / name).values():
