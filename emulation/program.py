@@ -61,9 +61,10 @@ class Program:
     ) -> None:
         self.name = name
         self._folder = folder
-        self._log = (folder / f"{name}.log").open("wb")
+        self._log = folder / f"{name}.log"
         command = [sys.executable, "-m", module, str(folder), *arguments]
-        self.process = start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log)
+        with self._log.open("wb") as log:
+            self.process = start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
 
     def wait_ready(self) -> None:
         """Wait until it has opened all it needs; raises WorldError if it never does."""
@@ -99,14 +100,12 @@ class Program:
         if status:
             raise WorldError(f"{self.name} failed at its end (status {status}): {self.last_words()}")
         self.process.communicate()
-        self._log.close()
         data: dict[str, Any] = json.loads((self._folder / f"{self.name}.json").read_text())
         return data
 
     def last_words(self) -> str:
         """Return the last line of its standard error."""
-        self._log.flush()
-        lines = (self._folder / f"{self.name}.log").read_text(errors="replace").strip().splitlines()
+        lines = self._log.read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else "no message"
 
 

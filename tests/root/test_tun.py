@@ -56,7 +56,7 @@ def _read(descriptor: int) -> bytes:
 
 
 def _configure(name: str, local: str) -> None:
-    os.system(f"ip address add {local}/24 dev {name}")  # noqa: S605  # constants
+    os.system(f"ip address add {local}/24 dev {name}")
     set_up("lo")
     set_up(name)
 
@@ -74,8 +74,8 @@ def _tun_round_trip() -> None:
         answer = ipv4(address("10.9.0.2"), address("10.9.0.1"), UDP, udp((2000, 1000), b"back"))
         assert os.write(tun, answer) == len(answer)
         assert opened.recv(100) == b"back"
+        opened.setsockopt(socket.IPPROTO_IP, 10, 2)  # IP_MTU_DISCOVER: IP_PMTUDISC_DO
         with pytest.raises(OSError, match="Message too long"):
-            opened.setsockopt(socket.IPPROTO_IP, 10, 2)  # IP_MTU_DISCOVER: IP_PMTUDISC_DO
             opened.sendto(bytes(1400), ("10.9.0.2", 2000))
     with pytest.raises(BlockingIOError):
         os.read(tun, 2048)

@@ -1,4 +1,4 @@
-"""20 emulated runs killed with SIGKILL at random moments: after `clean` nothing is left, and nothing else is touched."""
+"""20 emulated runs killed with SIGKILL at random moments: `clean` leaves nothing of them, and all else."""
 
 from __future__ import annotations
 
