@@ -247,12 +247,13 @@ def spread_lines(rows: pd.DataFrame, *, x: str, y: str, by: str | None = None) -
     """Draw a sweep: ``y`` over ``x``, a line for each value of ``by``; medians with quartiles over repetitions."""
     parts = [(y, rows)] if by is None else [(str(name), part) for name, part in rows.groupby(by, sort=False)]
     places = _ordered(rows[x])
+    told, divisor = _unit(y)
     numeric = all(isinstance(place, int | float) for place in places)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 3.8), layout="constrained")
         room = figure.subplots()
         for (name, part), colour in zip(parts, COLOURS * len(parts), strict=False):
-            found = part.groupby(x, sort=False)[y].quantile(np.array([0.25, 0.5, 0.75])).unstack()
+            found = part.groupby(x, sort=False)[y].quantile(np.array([0.25, 0.5, 0.75])).unstack() / divisor
             at = list(found.index) if numeric else [places.index(place) for place in found.index]
             ends = [found[0.5] - found[0.25], found[0.75] - found[0.5]]
             stroke: Literal["-", "none"] = "-" if numeric else "none"
@@ -261,13 +262,22 @@ def spread_lines(rows: pd.DataFrame, *, x: str, y: str, by: str | None = None) -
         if not numeric:
             room.set_xticks(range(len(places)), [str(place) for place in places])
         room.set_xlabel(x)
-        room.set_ylabel(y)
-        room.set_ylim(bottom=min(0.0, float(rows[y].min())))
+        room.set_ylabel(told)
+        room.set_ylim(bottom=min(0.0, float(rows[y].min()) / divisor))
         if by is not None:
             room.legend(title=by)
         most = int(rows.groupby([x] if by is None else [x, by]).size().max())
         figure.supxlabel(f"median and inter-quartile range, n = {most} at most", fontsize=7, x=0.01, ha="left")
     return figure
+
+
+def _unit(column: str) -> tuple[str, float]:
+    """Give a column's label and divisor: the unit of a number stands in its name (``one_way_delay_s.p50``)."""
+    units = {"_bps": ("Mbit/s", BPS_PER_MBIT), "_s": ("ms", 1e-3), "_bytes": ("kB", 1e3)}
+    for suffix, (unit, divisor) in units.items():
+        if column.endswith(suffix) or f"{suffix}." in column:
+            return f"{column.replace(suffix, '', 1)}, {unit}", divisor
+    return column, 1.0
 
 
 def save(figure: Figure, path: Path) -> dict[str, Path]:

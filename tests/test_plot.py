@@ -90,6 +90,21 @@ def test_sweep_draws_medians() -> None:
     assert list(figure.axes[0].lines[0].get_ydata()) == [2.0, 4.0]
 
 
+@pytest.mark.parametrize(
+    ("column", "label", "height"),
+    [
+        ("flow.x.goodput_bps", "flow.x.goodput, Mbit/s", 2.0),
+        ("flow.x.one_way_delay_s.p50", "flow.x.one_way_delay.p50, ms", 2e9),
+        ("failover.0.recovery_s", "failover.0.recovery, ms", 2e9),
+        ("aggregation.inbound.ratio", "aggregation.inbound.ratio", 2e6),
+    ],
+)
+def test_axes_of_a_sweep_have_units(column: str, label: str, height: float) -> None:
+    room = plot.spread_lines(pd.DataFrame({"x": [1], column: [2e6]}), x="x", y=column).axes[0]
+    assert room.get_ylabel() == label
+    assert list(room.lines[0].get_ydata()) == [pytest.approx(height)]
+
+
 def test_files_are_the_same_each_time(tmp_path: Path) -> None:
     for name in "ab":
         plot.save(plot.grouped_bars([BAR], axis="y", group_axis="x"), tmp_path / name)
