@@ -78,6 +78,11 @@ class Limit:
         apart = (emulated - simulated) * self.factor
         return apart / (simulated * self.factor) if self.relative else apart
 
+    @property
+    def allowed(self) -> str:
+        """Write the limit with its unit."""
+        return f"{100 * self.most:.0f} %" if self.relative else f"{self.most:.0f} {self.unit}"
+
     def shown(self, difference: float) -> str:
         """Write a difference with its unit."""
         return f"{100 * difference:+.1f} %" if self.relative else f"{difference:+.2f} {self.unit}"
@@ -86,6 +91,7 @@ class Limit:
 GOODPUT_LIMIT = Limit("goodput", GOODPUT, "Mbit/s", 1 / BPS_PER_MBIT, 0.05, relative=True)
 LOADED_LIMIT = Limit("ping under load", PING, "ms", MS_PER_S, 0.10, relative=True)
 IDLE_LIMIT = Limit("idle ping", PING, "ms", MS_PER_S, 2.0, relative=False)
+LIMITS = (GOODPUT_LIMIT, LOADED_LIMIT, IDLE_LIMIT)
 
 
 class Fidelity:
@@ -211,20 +217,38 @@ def report(outcomes: Sequence[Outcome], out: Path, timing: Timing) -> str:
         f"{DELAY.replace('ms', ' ms')} one way and 100 packets; TCP is CUBIC, UDP {100 * UDP_SHARE:.0f} % of what "
         "payload can be."
     )
-    page = ["# Two worlds, one scenario", "", verdict, method, "", as_markdown(headings, lines), ""]
+    page = ["# Two worlds, one scenario", "", verdict, method, "", _summary(rows), "", as_markdown(headings, lines), ""]
     out.mkdir(parents=True, exist_ok=True)
     (out / "fidelity.md").write_text("\n".join(page), encoding="utf-8")
     return "\n".join([as_text(headings, lines), verdict, method, f"table: {out / 'fidelity.md'} (CSV beside it)"])
 
 
+def _summary(rows: Sequence[Mapping[str, Any]]) -> str:
+    lines = []
+    for limit in LIMITS:
+        own = [row for row in rows if row["quantity"] == limit.quantity]
+        known = [row["difference"] for row in own if row["difference"] is not None]
+        within = f"{sum(row['within'] is True for row in own)} of {len(own)}"
+        worst, middle = (limit.shown(pick(known)) if known else "-" for pick in (_largest, _median_size))
+        lines.append((limit.quantity, limit.allowed, within, middle.lstrip("+"), worst))
+    return as_markdown(("quantity", "limit", "medians within", "median size", "largest difference"), lines)
+
+
+def _largest(differences: Sequence[float]) -> float:
+    return max(differences, key=abs)
+
+
+def _median_size(differences: Sequence[float]) -> float:
+    return Spread.of([abs(one) for one in differences]).median
+
+
 def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
-    limit = next(one for one in (GOODPUT_LIMIT, LOADED_LIMIT, IDLE_LIMIT) if one.quantity == row["quantity"])
+    limit = next(one for one in LIMITS if one.quantity == row["quantity"])
     apart = "-" if row["difference"] is None else limit.shown(row["difference"])
-    most = f"{100 * limit.most:.0f} %" if limit.relative else f"{limit.most:.0f} {limit.unit}"
     verdict = {True: "within", False: "BEYOND", None: "unknown"}[row["within"]]
     values = (f"{row[world]:.2f} {row['unit']}" for world in ("simulated", "emulated"))
     place = (row["quantity"], row["setup"], row["traffic"], row["direction"] if row["traffic"] != IDLE else "")
-    return (*place, *values, f"{row['n_simulated']}/{row['n_emulated']}", apart, most, verdict)
+    return (*place, *values, f"{row['n_simulated']}/{row['n_emulated']}", apart, limit.allowed, verdict)
 
 
 experiment = Fidelity()
