@@ -59,7 +59,7 @@ class Portal:
             side,  # type: ignore[arg-type]
             epoch=job.epochs[side],
         )
-        self.endpoint.trace_ingress, self.endpoint.trace_release = [], []
+        self.endpoint.dispatch.trace, self.endpoint.incoming.trace = [], []
         self._trace = {"ingress": array("d"), "release": array("d")}
         self._captures = {}
         if job.pcap:
@@ -187,7 +187,7 @@ class Portal:
         self._drain_traces()
 
     def _drain_traces(self) -> None:
-        for name, traced in (("ingress", self.endpoint.trace_ingress), ("release", self.endpoint.trace_release)):
+        for name, traced in (("ingress", self.endpoint.dispatch.trace), ("release", self.endpoint.incoming.trace)):
             if traced:
                 kept = self._trace[name]
                 for entry in traced:
@@ -210,10 +210,10 @@ class Portal:
                 for path in endpoint.paths
             ],
             "rejected": dict(endpoint.rejected),
-            "duplicates": endpoint.duplicates,
-            "received_data": endpoint.received_data,
+            "duplicates": endpoint.incoming.duplicates,
+            "received_data": endpoint.incoming.received_data,
             "received_packets": endpoint.received_packets,
-            "delivered_packets": endpoint.delivered_packets,
+            "delivered_packets": endpoint.incoming.delivered_packets,
             "abandoned_packets": endpoint.abandoned_packets,
             "ingress_drops": endpoint.ingress.drops,
             "socket_drops": [dropped(opened) for opened in self._sockets],

@@ -13,7 +13,8 @@ from mpsim.network.rate import ConstantRate, Rate, TraceRate
 from mpsim.network.traces import read_mahimahi
 from mpsim.scenario import EventSpec, LinkSpec, Scenario
 from mpsim.tunnel.congestion import controllers
-from mpsim.tunnel.endpoint import Endpoint, Release
+from mpsim.tunnel.endpoint import Endpoint
+from mpsim.tunnel.incoming import Release
 from mpsim.tunnel.ingress import Ingress
 from mpsim.tunnel.loss_detection import DETECTORS
 from mpsim.tunnel.path import Path as TunnelPath

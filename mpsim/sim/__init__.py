@@ -263,8 +263,8 @@ class Simulation:
         differences = [record.difference for record in self.recorder.paths]
         data = sum(difference[0] for difference in differences)
         sent_bytes = sum(difference[1] + difference[4] for difference in differences)
-        inner = sum(portal.endpoint.delivered_packets for portal in self.portals.values())
-        duplicates = sum(portal.endpoint.duplicates for portal in self.portals.values())
+        inner = sum(portal.endpoint.incoming.delivered_packets for portal in self.portals.values())
+        duplicates = sum(portal.endpoint.incoming.duplicates for portal in self.portals.values())
         inner_bytes = sum(portal.inner_bytes for portal in self.portals.values())
         total_bytes = sum(
             path.sent_bytes + path.control_bytes for portal in self.portals.values() for path in portal.endpoint.paths

@@ -140,7 +140,11 @@ class PathReceiver:
         """Return when feedback is due or the wait for a missing datagram ends (s)."""
         if not self.negative:
             return self.feedback_due
-        return min(self.feedback_due, self._advance_ack(-NEVER, rtt))
+        return min(self.feedback_due, self.wait_ends(rtt))
+
+    def wait_ends(self, rtt: float) -> float:
+        """Return when the wait for the first missing datagram ends (s)."""
+        return self._advance_ack(-NEVER, rtt)
 
     def on_time(self, now: float, rtt: float) -> None:
         """Raise NACK if the wait for something missing has ended; feedback is then due at once."""

@@ -1,0 +1,194 @@
+"""The sending half of an endpoint: from the ingress queues by the scheduler's choice to the paths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from mpsim.tunnel.datagrams import FLAG_COPY, Datagram
+from mpsim.tunnel.ingress import ClassQueue, Ingress
+from mpsim.tunnel.loss_detection import NEVER
+from mpsim.tunnel.packet import Packet
+from mpsim.tunnel.path import Path
+from mpsim.tunnel.schedulers.base import Scheduler
+from mpsim.tunnel.wire import MICROSECONDS, SEQUENCE_MASK
+
+# Packets that a scheduler may put on one path's own queue before they wait in the ingress queue.
+MOST_QUEUED = 1000
+
+
+class Dispatch:
+    """Which packet leaves by which path, now; it is also what the scheduler may look at (SchedulerView).
+
+    Parameters
+        paths: in the order of the scenario
+        scheduler: chooses
+        ingress: the queues it takes from
+        epoch: this session's number
+        random: a seeded stream, for the scheduler
+    """
+
+    __slots__ = (
+        "_epoch",
+        "_idle_noted",
+        "_orphans",
+        "_queued",
+        "_tell_sent",
+        "due",
+        "eligible",
+        "ingress",
+        "out",
+        "paths",
+        "scheduler",
+        "trace",
+    )
+
+    def __init__(
+        self, paths: list[Path], scheduler: Scheduler, ingress: Ingress, *, epoch: int, random: Random
+    ) -> None:
+        self.paths = paths
+        self.scheduler = scheduler
+        self.ingress = ingress
+        self._epoch = epoch
+        self.eligible: list[Path] = []  # those that may be used
+        self.out: list[Datagram] = []
+        self.due = NEVER  # when something that was sent, or held back, wants to be looked after (s)
+        self.trace: list[tuple[int, int, float]] | None = None  # (class, tunnel sequence, time of ingress)
+        self._queued = 0  # packets on paths' own queues
+        self._orphans: list[tuple[Packet, int, int, int]] = []  # queued on a path that went down
+        self._idle_noted = False
+        # Most schedulers do not want to hear of every packet.
+        self._tell_sent = type(scheduler).on_sent is not Scheduler.on_sent
+        scheduler.attach(self, random)
+
+    def paths_changed(self) -> None:
+        """Find out anew which paths may be used: the lowest metric that has a path up."""
+        up = [path for path in self.paths if path.up]
+        if not self.scheduler.sees_all_metrics and up:
+            lowest = min(path.metric for path in up)
+            up = [path for path in up if path.metric == lowest]
+        self.eligible = up
+        self._idle_noted = False
+
+    def take_back(self, path: Path) -> None:
+        """Take the packets that wait on a path that went down; the others carry them."""
+        self._queued -= len(path.queue)
+        self._orphans.extend(path.queue)
+        path.queue.clear()
+        path.queued_bytes = 0
+
+    def run(self, now: float) -> None:
+        """Give packets to paths, until there are none or the scheduler wants to wait."""
+        if self.ingress.active or self._queued or self._orphans:
+            self._schedule(now)
+        elif not self._idle_noted:
+            self._note_idle()
+
+    def _note_idle(self) -> None:
+        """Nothing is left to send: a path with room in its window is limited by its application."""
+        self._idle_noted = True
+        for path in self.eligible:
+            in_flight = path.bytes_in_flight
+            if in_flight + path.mss <= path.cwnd:
+                path.app_limited = path.delivered + in_flight or 1
+
+    def _schedule(self, now: float) -> None:  # noqa: C901  # asked for with every packet: written out, not called
+        ingress = self.ingress
+        active = ingress.active
+        select = self.scheduler.select
+        eligible = self.eligible
+        now_us = int(now * MICROSECONDS) & SEQUENCE_MASK
+        if self._queued:
+            self._drain(now, now_us)
+        if self._orphans:
+            self._place_orphans(now, now_us)
+        while active:
+            queue = ingress.turn() if len(active) > 1 else active[0]
+            choice = select(queue.packets[0], eligible, now)
+            if choice is None:
+                self._note_pacing(now)
+                return
+            if isinstance(choice, Path):
+                if len(choice.queue) >= MOST_QUEUED:
+                    return
+                packet, sequence = ingress.take(queue)
+                if self.trace is not None:
+                    self.trace.append((queue.cls, sequence, packet.entered))
+                if choice.can_send(packet.size, now):
+                    self._transmit(choice, packet, queue.cls, sequence, 0, now, now_us)
+                else:
+                    self._queue_on(choice, packet, queue.cls, sequence, 0)
+            elif not self._send_copies(choice, queue, now, now_us):  # type: ignore[arg-type]  # the views are our paths
+                return
+        self._note_idle()
+
+    def _send_copies(self, chosen: Sequence[Path], queue: ClassQueue, now: float, now_us: int) -> bool:
+        """Give the next packet to several paths; False: one of them has no place for it."""
+        if not chosen or any(len(path.queue) >= MOST_QUEUED for path in chosen):
+            return False
+        packet, sequence = self.ingress.take(queue)
+        if self.trace is not None:
+            self.trace.append((queue.cls, sequence, packet.entered))
+        flags = 0
+        for path in chosen:
+            if path.can_send(packet.size, now):
+                self._transmit(path, packet, queue.cls, sequence, flags, now, now_us)
+            else:
+                self._queue_on(path, packet, queue.cls, sequence, flags)
+            flags = FLAG_COPY
+        return True
+
+    def _queue_on(self, path: Path, packet: Packet, cls: int, sequence: int, flags: int) -> None:
+        path.queue.append((packet, cls, sequence, flags))
+        path.queued_bytes += packet.size
+        self._queued += 1
+
+    def _transmit(  # with every packet
+        self, path: Path, packet: Packet, cls: int, sequence: int, flags: int, now: float, now_us: int
+    ) -> None:
+        was_empty = not path.bytes_in_flight
+        self.out.append(path.transmit(packet, cls, sequence, flags, self._epoch, now, now_us))
+        if was_empty:
+            self.due = min(self.due, path.next_timeout())
+        if self._tell_sent:
+            self.scheduler.on_sent(path, packet, now)
+
+    def _drain(self, now: float, now_us: int) -> None:
+        """Send what was put on paths' own queues."""
+        for path in self.paths:
+            queue = path.queue
+            while queue and path.window_open(queue[0][0].size, now):
+                packet, cls, sequence, flags = queue.popleft()
+                path.queued_bytes -= packet.size
+                self._queued -= 1
+                self._transmit(path, packet, cls, sequence, flags, now, now_us)
+            if queue:
+                self.due = min(self.due, path.pacing_alarm(now))
+
+    def _place_orphans(self, now: float, now_us: int) -> None:
+        waiting, self._orphans = self._orphans, []
+        for number, (packet, cls, sequence, flags) in enumerate(waiting):
+            ready = [path for path in self.eligible if path.can_send(packet.size, now)]
+            if not ready:
+                self._orphans = waiting[number:]
+                return
+            path = min(ready, key=lambda path: path.srtt)
+            self._transmit(path, packet, cls, sequence, flags, now, now_us)
+
+    def _note_pacing(self, now: float) -> None:
+        for path in self.eligible:
+            self.due = min(self.due, path.pacing_alarm(now))
+
+    # What a scheduler may read (SchedulerView).
+
+    def backlog(self) -> int:
+        """Return the bytes that wait in the ingress queue."""
+        return self.ingress.backlog()
+
+    def peek(self, position: int) -> Packet | None:
+        """Return the packet at `position` of the ingress queue, or None."""
+        return self.ingress.peek(position)
+
+    def unacknowledged(self) -> int:
+        """Return the bytes in flight on all paths."""
+        return sum(path.bytes_in_flight for path in self.paths)

@@ -1,0 +1,134 @@
+"""The receiving half of an endpoint: path receivers, reorder buffers, and what is ready for the TUN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mpsim.tunnel.datagrams import Data, Feedback, Skip
+from mpsim.tunnel.loss_detection import NEVER
+from mpsim.tunnel.packet import Packet
+from mpsim.tunnel.receiver import PathReceiver
+from mpsim.tunnel.reorder import ReorderBuffer
+from mpsim.tunnel.wire import expand, microseconds
+
+Release = Callable[[Packet], object]
+
+
+class Incoming:
+    """What came in, from the paths to the TUN.
+
+    Parameters
+        paths: how many there are
+        reorder: makes the reorder buffer of a class, given where released packets go
+        negative: keep ACK and NACK by the dissertation's waiting rule
+    """
+
+    __slots__ = (
+        "_make_reorder",
+        "_negative",
+        "deliverable",
+        "delivered_packets",
+        "duplicates",
+        "feedback_wanted",
+        "received_data",
+        "receivers",
+        "reorder",
+        "trace",
+    )
+
+    def __init__(self, paths: int, reorder: Callable[[Release], ReorderBuffer], *, negative: bool) -> None:
+        self._make_reorder = reorder
+        self._negative = negative
+        self.receivers = [PathReceiver(negative=negative) for _ in range(paths)]
+        self.reorder: dict[int, ReorderBuffer] = {}
+        self.deliverable: list[Packet] = []  # in order; the buffers append to this very list
+        self.feedback_wanted = False  # some path's feedback is due now
+        self.trace: list[tuple[int, int, float]] | None = None  # (class, tunnel sequence, time of release)
+        self.duplicates = self.received_data = self.delivered_packets = 0
+
+    def restart(self) -> None:
+        """Begin anew: the other end has."""
+        self.receivers = [PathReceiver(negative=self._negative) for _ in self.receivers]
+        self.reorder.clear()
+
+    def receive(self, datagram: Data, path: int, now: float, rtt: float) -> float | None:  # noqa: C901  # hot
+        """Take data from path number `path`; return when its feedback or its wait is due (s).
+
+        rtt: of the path, s. None: it had come before, and was dropped.
+        """
+        receiver = self.receivers[path]
+        number = datagram.path_sequence
+        if number != receiver.expected:
+            number = expand(number, receiver.expected)
+        if number < 0 or not receiver.receive(number, datagram.size, datagram.sent_us, now):
+            return None
+        due = receiver.feedback_due
+        if due <= now:
+            # It leaves with the next datagrams: only what is later needs the clock.
+            self.feedback_wanted = True
+            due = NEVER
+        if self._negative:
+            due = min(due, receiver.wait_ends(rtt))
+        buffer = self.reorder.get(datagram.cls)
+        if buffer is None:
+            buffer = self.reorder[datagram.cls] = self._make_reorder(self.deliverable.append)
+        sequence = datagram.tunnel_sequence
+        if sequence != buffer.expected:
+            sequence = expand(sequence, buffer.expected)
+            if sequence < 0:
+                return None
+        self.received_data += 1
+        packet = datagram.packet
+        if self.trace is not None:
+            packet.cls, packet.number = datagram.cls, sequence
+        if not buffer.insert(sequence, packet, now):
+            self.duplicates += 1
+        elif buffer.occupancy_bytes == packet.size:
+            # The first to be held. Those after it are due later, and a time too early is harmless.
+            return min(due, buffer.next_timeout())
+        return due
+
+    def skip(self, skip: Skip, now: float) -> None:
+        """Do not wait for what the other end has given up."""
+        buffer = self.reorder.get(skip.cls)
+        if buffer is not None:
+            expected = buffer.expected
+            buffer.skip([(expand(first, expected), length) for first, length in skip.ranges], now)
+
+    def take(self, now: float) -> list[Packet]:
+        """Take the inner packets for the TUN, in order."""
+        taken = self.deliverable[:]
+        self.deliverable.clear()
+        self.delivered_packets += len(taken)
+        if self.trace is not None:
+            self.trace.extend((packet.cls, packet.number, now) for packet in taken)
+        return taken
+
+    def feedback(self, about: int, by: int, *, epoch: int, sequence: int, now: float) -> Feedback:
+        """Return feedback about path `about` to leave by path `by`, and count from here on anew."""
+        receiver = self.receivers[about]
+        ack, nack = receiver.wire_ack()
+        feedback = Feedback(
+            epoch,
+            by,
+            sequence,
+            microseconds(now),
+            about,
+            receiver.ranges_to_report(),
+            microseconds(receiver.received),
+            receiver.echo_us,
+            ack,
+            nack,
+            receiver.marks,
+        )
+        receiver.feedback_sent()
+        return feedback
+
+    def on_time(self, now: float) -> float:
+        """Release what has waited long enough; return when to look again (s)."""
+        due = NEVER
+        for buffer in self.reorder.values():
+            if buffer.occupancy_bytes:
+                buffer.on_timeout(now)
+                due = min(due, buffer.next_timeout())
+        return due
