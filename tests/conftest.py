@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from mpsim.cli import status_of
+
+# No test here asserts a time; on a busy machine a deadline would.
+settings.register_profile("mpsim", deadline=None)
+settings.load_profile("mpsim")
 
 RIGHT = """
 schema = 1
