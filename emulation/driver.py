@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from emulation import addresses as at
+from emulation import netem
 from emulation.capturing import Capture, clock_offset
 from emulation.machine import Load, Snapshot, is_stopped, snapshot
 from emulation.poisson import is_replayed
@@ -91,10 +92,11 @@ class Driver:
             }
 
     def _start_programs(self, network: Network) -> None:
-        links = Program("links", _start_here, "emulation.links", self._folder)
+        links = self._start_links(network)
         self._programs.append(links)
         links.wait_ready()
-        network.attach_access_links()
+        if self._job.links == "own":
+            network.attach_access_links()
         if self._scenario.tunnel is None:
             return
         portals = [
@@ -104,6 +106,16 @@ class Driver:
         for portal in portals:
             portal.wait_ready()
         network.attach_tunnel()
+
+    def _start_links(self, network: Network) -> Program:
+        if self._job.links == "own":
+            return Program("links", _start_here, "emulation.links", self._folder)
+        specs = self._scenario.link
+        network.lay_access_cables(
+            [(netem.parameters(spec, "outbound"), netem.parameters(spec, "inbound")) for spec in specs]
+        )
+        pids = [str(network.pid(side)) for side in at.PORTALS]
+        return Program("links", _start_here, "emulation.netem", self._folder, *pids)
 
     def _serve(self) -> float:
         """Start the clock, let the flows run on time; return the monotonic clock at run time zero."""

@@ -107,7 +107,7 @@ def series(scenario: Scenario, records: Mapping[str, Any]) -> Iterable[SeriesRow
         entity, direction = f"link/{link['name']}", link["direction"]
         for number, metric in enumerate(("throughput_bps", "queue_bytes", "up"), 1):
             for row in link["series"]:
-                if row[0] < last:
+                if row[0] < last and row[number] is not None:
                     yield (round(row[0], 1), entity, direction, metric, row[number])
     if scenario.tunnel is not None:
         for side in reversed(at.PORTALS):

@@ -17,6 +17,7 @@ from typing import Any
 
 import mpsim
 from emulation import addresses as at
+from emulation import netem
 from emulation import records as tables
 from emulation.capturing import read_capture
 from emulation.doctor import doctor, gaps
@@ -95,8 +96,7 @@ def _backend(scenario: Scenario) -> str:
     if backend not in BACKENDS:
         raise WorldError(f"{LINKS_VARIABLE}: one of {', '.join(BACKENDS)}; given {backend!r}")
     if backend == "netem":
-        raise WorldError("links by netem: not in this version; leave MPSIM_LINKS out")
-    del scenario
+        netem.require(scenario)
     return backend
 
 

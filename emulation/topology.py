@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mininet.link import TCLink
 from mininet.log import setLogLevel
 from mininet.net import Mininet
 from mininet.node import Host
@@ -143,6 +144,31 @@ class Network:
             ),
         )
 
+    def lay_access_cables(self, parameters: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+        """Join the portals by Mininet's TCLinks; parameters: of each link, local portal's side first."""
+        for link, (local, remote) in enumerate(parameters):
+            names = [at.access_interface(side, link) for side in at.PORTALS]
+            self._net.addLink(
+                self._hosts[at.LOCAL],
+                self._hosts[at.REMOTE],
+                cls=TCLink,
+                intfName1=names[0],
+                intfName2=names[1],
+                addr1=at.ethernet_address(at.LOCAL, link),
+                addr2=at.ethernet_address(at.REMOTE, link),
+                params1=local,
+                params2=remote,
+            )
+            for side, name in zip(at.PORTALS, names, strict=True):
+                self.run(side, ["ethtool", "-K", name, "tso", "off", "gso", "off", "gro", "off"])
+                self._attach_access(side, link)
+        self._lead_past_tunnel()
+
+    def _lead_past_tunnel(self) -> None:
+        if self._inner_mtu is None:
+            self._ip(at.LOCAL, f"route add {at.SERVER_NETWORK} via {at.access_address(at.REMOTE, 0)}")
+            self._ip(at.REMOTE, f"route add {at.CLIENT_NETWORK} via {at.access_address(at.LOCAL, 0)}")
+
     def attach_access_links(self) -> None:
         """Move the link process' TAPs into the portals' hosts and set addresses, routes and neighbours."""
         for link in range(self._links):
@@ -153,9 +179,7 @@ class Network:
             self._move(at.SERVER_SIDE, at.REMOTE)
             self._move(at.SERVER_INTERFACE, at.SERVER)
             self._attach_end(at.SERVER, at.SERVER_INTERFACE, at.REMOTE, at.SERVER_SIDE)
-        if self._inner_mtu is None:
-            self._ip(at.LOCAL, f"route add {at.SERVER_NETWORK} via {at.access_address(at.REMOTE, 0)}")
-            self._ip(at.REMOTE, f"route add {at.CLIENT_NETWORK} via {at.access_address(at.LOCAL, 0)}")
+        self._lead_past_tunnel()
 
     def _move(self, interface: str, host: str) -> None:
         command = ["ip", "link", "set", "dev", interface, "netns", str(self.pid(host))]

@@ -102,3 +102,15 @@ def test_what_the_kernel_does_not_know_is_refused(two_equal: Scenario, monkeypat
     monkeypatch.setenv("MPSIM_LINKS", "string")
     with pytest.raises(WorldError, match="own, netem"):
         world.run(two_equal)
+
+
+def test_netem_is_used_where_the_kernel_has_it(two_equal: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPSIM_LINKS", "netem")
+    with pytest.raises(WorldError, match="links by netem"):
+        world.run(_with(two_equal, event=[{"at": "1s", "link": "a", "up": False}]))
+    (netem,) = [check for check in world.doctor() if check.name == "netem"]
+    if not netem.ok:
+        pytest.skip(f"netem: {netem.detail}")
+    result = world.run(two_equal)
+    assert result.data["emulation"]["links"] == "netem"
+    assert 8e6 < result.flow("tcp1")["goodput_bps"] < 14.8e6
