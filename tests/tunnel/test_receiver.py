@@ -72,14 +72,16 @@ def test_the_newest_sets_time_and_echo() -> None:
     assert (receiver.received, receiver.echo_us) == (0.3, 333)
 
 
-def test_feedback_for_every_second_full_datagram() -> None:
+def test_feedback_for_every_fourth_full_datagram() -> None:
     receiver = told(0)
-    assert receiver.feedback_due == pytest.approx(FEEDBACK_DELAY)
-    receiver.receive(1, FULL, 0, 0.004)
+    for number in (1, 2):
+        receiver.receive(number, FULL, 0, 0.001 * number)
+        assert receiver.feedback_due == pytest.approx(FEEDBACK_DELAY)
+    receiver.receive(3, FULL, 0, 0.004)
     assert receiver.feedback_due == 0.004
     receiver.feedback_sent()
     assert receiver.feedback_due == inf
-    assert 2 * FULL >= FEEDBACK_BYTES > FULL
+    assert 4 * FULL >= FEEDBACK_BYTES > 3 * FULL
 
 
 def test_small_datagrams_wait_for_more_of_them_but_not_for_long() -> None:
