@@ -61,11 +61,15 @@ class Dispatch:
         self._tell_sent = type(scheduler).on_sent is not Scheduler.on_sent
         scheduler.attach(self, random)
 
-    def paths_changed(self) -> None:
-        """Find out anew which paths may be used: the lowest metric that has a path up."""
+    def paths_changed(self, *, patient: bool) -> None:
+        """Find out anew which paths may be used: the lowest metric that has a path up.
+
+        patient: a path that was never up yet may still come up, and counts as well.
+        """
         up = [path for path in self.paths if path.up]
         if not self.scheduler.sees_all_metrics and up:
-            lowest = min(path.metric for path in up)
+            hoped = [path for path in self.paths if patient and path.carrier and not path.downs]
+            lowest = min(path.metric for path in (*up, *hoped))
             up = [path for path in up if path.metric == lowest]
         self.eligible = up
         self._idle_noted = False

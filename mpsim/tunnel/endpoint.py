@@ -16,7 +16,7 @@ is harmless; `next_timeout` may answer too early for the same reason, but never 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 
@@ -26,13 +26,17 @@ from mpsim.tunnel.incoming import Incoming, Release
 from mpsim.tunnel.ingress import Ingress
 from mpsim.tunnel.loss_detection import NEVER
 from mpsim.tunnel.packet import Packet
-from mpsim.tunnel.path import Path
+from mpsim.tunnel.path import INITIAL_RTT, PROBE_AGAIN, Path
 from mpsim.tunnel.reorder import ReorderBuffer
 from mpsim.tunnel.schedulers.base import Scheduler
 from mpsim.tunnel.wire import MICROSECONDS, SEQUENCE_MASK, WireError, decode, elapsed, microseconds
 
 # A path that carried data this short a time ago is probed more often (s).
 ACTIVE = 1.0
+# This long (s) after the beginning a path that was not yet heard of keeps those of a higher metric waiting.
+PATIENCE = 2 * INITIAL_RTT
+# Questions (probes), for each path, whose answer proves that a new epoch is the other end's, not noise.
+MOST_QUESTIONS = 16
 
 
 class Endpoint:
@@ -66,13 +70,15 @@ class Endpoint:
         self.announce = announce
         negative = any(path.detection.negative for path in paths)
         self.dispatch = Dispatch(self.paths, scheduler, ingress, epoch=epoch, random=random)
-        self.incoming = Incoming(len(paths), reorder, negative=negative)
+        self.rejected: Counter[str] = Counter()
+        self.incoming = Incoming(len(paths), reorder, rejected=self.rejected, negative=negative)
         self._peer_epoch: int | None = None
-        self._old_epoch: int | None = None
+        self._questions: deque[tuple[int, int]] = deque(maxlen=MOST_QUESTIONS * len(self.paths))  # (number, sent_us)
+        self._patient = True  # some path may still come up for the first time
+        self._patient_until = NEVER
         self._alarm = 0.0
         self._probe_number = 0
         self._tell_acked = type(scheduler).on_acked is not Scheduler.on_acked
-        self.rejected: Counter[str] = Counter()
         self.received_packets = 0
         self.abandoned_packets = 0
 
@@ -136,7 +142,7 @@ class Endpoint:
 
     def receive_datagram(self, datagram: Datagram, path: int, now: float) -> None:
         """Take a datagram that came in by path number `path`."""
-        if datagram.epoch != self._peer_epoch and not self._admit_epoch(datagram):
+        if datagram.epoch != self._peer_epoch and not self._admit_epoch(datagram, path, now):
             self.rejected["epoch"] += 1
             return
         if datagram.path != path:
@@ -144,9 +150,7 @@ class Endpoint:
             return
         if isinstance(datagram, Data):
             due = self.incoming.receive(datagram, path, now, self.paths[path].srtt)
-            if due is None:
-                self.rejected["replayed"] += 1
-            elif due < self._alarm:
+            if due < self._alarm:
                 self._alarm = due
         elif isinstance(datagram, Feedback):
             self._receive_feedback(datagram, now)
@@ -155,15 +159,26 @@ class Endpoint:
         else:
             self.incoming.skip(datagram, now)
 
-    def _admit_epoch(self, datagram: Datagram) -> bool:
-        """Take the other end's first epoch, or a new one (it has restarted); an earlier one is stale."""
-        if datagram.epoch == self._old_epoch:
-            return False
-        self._old_epoch = self._peer_epoch
-        self._peer_epoch = datagram.epoch
-        if self._old_epoch is not None:
-            self.incoming.restart()
-        return True
+    def _admit_epoch(self, datagram: Datagram, path: int, now: float) -> bool:
+        """Take the other end's first epoch, or a new one (it has restarted) that answers a question of ours.
+
+        Anything else of another epoch, be it noise or late, is a reason to ask, and not more.
+        """
+        if self._peer_epoch is None:
+            self._peer_epoch = datagram.epoch
+            return True
+        if isinstance(datagram, Probe) and datagram.flags & FLAG_REPLY:
+            question = (datagram.number, datagram.echo_us)
+            if question in self._questions:
+                self._questions.clear()
+                self._peer_epoch = datagram.epoch
+                self.incoming.restart()
+                return True
+        asked = self.paths[path]
+        if asked.carrier and now - asked.last_probe >= PROBE_AGAIN:
+            asked.next_probe = now
+            self._alarm = min(self._alarm, now)
+        return False
 
     def _receive_feedback(self, feedback: Feedback, now: float) -> None:
         if feedback.about >= len(self.paths):
@@ -190,6 +205,9 @@ class Endpoint:
                 self._send_feedback(path, now)
             self._send_probe(path, now, probe.number, probe.sent_us, FLAG_REPLY)
             return
+        question = (probe.number, probe.echo_us)
+        if question in self._questions:
+            self._questions.remove(question)  # an answer proves something once
         rtt = elapsed(microseconds(now), probe.echo_us)
         path.update_rtt(rtt)
         if path.up:
@@ -234,7 +252,7 @@ class Endpoint:
                 self._send_control(carrier, skip)
 
     def _paths_changed(self, now: float) -> None:
-        self.dispatch.paths_changed()
+        self.dispatch.paths_changed(patient=self._patient)
         self._alarm = min(self._alarm, now)
 
     def _go_down(self, path: Path, now: float) -> None:
@@ -263,6 +281,8 @@ class Endpoint:
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due by now; harmless before."""
+        if self._patient:
+            self._be_patient(now)
         alarm = self.scheduler.next_timeout() or NEVER
         if alarm <= now:
             self.scheduler.on_timeout(now)
@@ -270,9 +290,18 @@ class Endpoint:
         for path, receiver in zip(self.paths, self.incoming.receivers, strict=True):
             self._path_time(path, now)
             alarm = min(alarm, path.next_timeout(), receiver.next_timeout(path.srtt), path.pacing_alarm(now))
-        alarm = min(alarm, self.incoming.on_time(now))
+        alarm = min(alarm, self.incoming.on_time(now), self._patient_until)
         # What rounding leaves due now is looked at again a tick of the wire's clock later.
         self._alarm = alarm if alarm > now else now + 1 / MICROSECONDS
+
+    def _be_patient(self, now: float) -> None:
+        """At the beginning wait a while for paths of a low metric before those of a higher one are used."""
+        if self._patient_until == NEVER:
+            self._patient_until = now + PATIENCE
+        elif self._patient_until <= now:
+            self._patient = False
+            self._patient_until = NEVER
+            self._paths_changed(now)
 
     def _path_time(self, path: Path, now: float) -> None:
         receiver = self.incoming.receivers[path.index]
@@ -288,6 +317,7 @@ class Endpoint:
         if path.probe_at() <= now:
             path.probe_sent(now, active=max(path.last_sent, receiver.last_data) > now - ACTIVE)
             self._probe_number = self._probe_number + 1 & SEQUENCE_MASK
+            self._questions.append((self._probe_number, microseconds(now)))
             self._send_probe(path, now, self._probe_number)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from mpsim.tunnel.datagrams import Data, Feedback, Skip
@@ -12,6 +13,8 @@ from mpsim.tunnel.reorder import ReorderBuffer
 from mpsim.tunnel.wire import expand, microseconds
 
 Release = Callable[[Packet], object]
+# No honest sender is further ahead of what came last: at 1 Gbit/s this is more than a second of losses.
+MOST_AHEAD = 1 << 17
 
 
 class Incoming:
@@ -20,12 +23,14 @@ class Incoming:
     Parameters
         paths: how many there are
         reorder: makes the reorder buffer of a class, given where released packets go
+        rejected: where to count what is refused, by cause
         negative: keep ACK and NACK by the dissertation's waiting rule
     """
 
     __slots__ = (
         "_make_reorder",
         "_negative",
+        "_rejected",
         "deliverable",
         "delivered_packets",
         "duplicates",
@@ -36,9 +41,17 @@ class Incoming:
         "trace",
     )
 
-    def __init__(self, paths: int, reorder: Callable[[Release], ReorderBuffer], *, negative: bool) -> None:
+    def __init__(
+        self,
+        paths: int,
+        reorder: Callable[[Release], ReorderBuffer],
+        *,
+        rejected: Counter[str],
+        negative: bool,
+    ) -> None:
         self._make_reorder = reorder
         self._negative = negative
+        self._rejected = rejected
         self.receivers = [PathReceiver(negative=negative) for _ in range(paths)]
         self.reorder: dict[int, ReorderBuffer] = {}
         self.deliverable: list[Packet] = []  # in order; the buffers append to this very list
@@ -51,17 +64,27 @@ class Incoming:
         self.receivers = [PathReceiver(negative=self._negative) for _ in self.receivers]
         self.reorder.clear()
 
-    def receive(self, datagram: Data, path: int, now: float, rtt: float) -> float | None:  # noqa: C901  # hot
+    def receive(self, datagram: Data, path: int, now: float, rtt: float) -> float:  # noqa: C901  # hot
         """Take data from path number `path`; return when its feedback or its wait is due (s).
 
-        rtt: of the path, s. None: it had come before, and was dropped.
+        rtt: of the path, s. What came before, or is too far ahead, is dropped and counted.
         """
         receiver = self.receivers[path]
         number = datagram.path_sequence
         if number != receiver.expected:
             number = expand(number, receiver.expected)
-        if number < 0 or not receiver.receive(number, datagram.size, datagram.sent_us, now):
-            return None
+            if number > receiver.expected + MOST_AHEAD and receiver.anything_received:
+                return self._reject("ahead")
+        buffer = self.reorder.get(datagram.cls)
+        if buffer is None:
+            buffer = self.reorder[datagram.cls] = self._make_reorder(self.deliverable.append)
+        sequence = datagram.tunnel_sequence
+        if sequence != buffer.expected:
+            sequence = expand(sequence, buffer.expected)
+            if sequence > buffer.expected + MOST_AHEAD and buffer.expected:
+                return self._reject("ahead")
+        if number < 0 or sequence < 0 or not receiver.receive(number, datagram.size, datagram.sent_us, now):
+            return self._reject("replayed")
         due = receiver.feedback_due
         if due <= now:
             # It leaves with the next datagrams: only what is later needs the clock.
@@ -69,14 +92,6 @@ class Incoming:
             due = NEVER
         if self._negative:
             due = min(due, receiver.wait_ends(rtt))
-        buffer = self.reorder.get(datagram.cls)
-        if buffer is None:
-            buffer = self.reorder[datagram.cls] = self._make_reorder(self.deliverable.append)
-        sequence = datagram.tunnel_sequence
-        if sequence != buffer.expected:
-            sequence = expand(sequence, buffer.expected)
-            if sequence < 0:
-                return None
         self.received_data += 1
         packet = datagram.packet
         if self.trace is not None:
@@ -87,6 +102,10 @@ class Incoming:
             # The first to be held. Those after it are due later, and a time too early is harmless.
             return min(due, buffer.next_timeout())
         return due
+
+    def _reject(self, cause: str) -> float:
+        self._rejected[cause] += 1
+        return NEVER
 
     def skip(self, skip: Skip, now: float) -> None:
         """Do not wait for what the other end has given up."""
