@@ -103,7 +103,7 @@ class Simulation:
                 taps = (self.captures.tunnel(side, "in"), self.captures.tunnel(side, "out"))
             portal = PortalStation(self.clock, endpoint, wires, deliver[side], recode=through, taps=taps)
             self.portals[side] = portal
-            self.clock.call_at(0.0, portal.fire)
+            self.clock.call_at(0.0, portal.poke)
 
     def _connect(self) -> None:
         """Say where the packets of each link go at its far end."""
