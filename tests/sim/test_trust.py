@@ -116,7 +116,7 @@ def test_encoding_and_decoding_every_datagram_changes_nothing(tunnel: dict[str, 
     assert direct.data["tunnel"]["datagrams_sent"] > 1000
 
 
-@pytest.mark.parametrize("delay", ["60ms"])
+@pytest.mark.parametrize("delay", ["60ms", "1ms"])
 def test_an_unused_third_link_changes_nothing_for_the_other_two(delay: str) -> None:
     two = [
         link("8Mbit", "10ms", loss=0.01),
@@ -127,7 +127,7 @@ def test_an_unused_third_link_changes_nothing_for_the_other_two(delay: str) -> N
     without, with_third = ({(row["name"], row["direction"]): row for row in result.data["links"]} for result in results)
     for key, row in without.items():
         assert row == with_third[key]
-        assert row["drops"]["loss"] > 10 or key[1] == "outbound"
+        assert row["drops"]["loss"] >= 5 or key[1] == "outbound"
     assert results[0].data["flows"] == results[1].data["flows"]
     # The third one carries probes, and nothing of the flows.
     assert with_third["c", "inbound"]["delivered_bps"] < 20e3

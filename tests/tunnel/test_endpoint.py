@@ -218,6 +218,25 @@ def test_the_lowest_metric_that_is_up_carries_everything() -> None:
     assert {datagram.path for datagram in data_of(pair.carried, "local")[20:]} == {1}
 
 
+def test_a_near_path_of_a_high_metric_is_not_used_while_others_come_up() -> None:
+    pair = Pair(0.2, 0.001)
+    for end in pair.ends.values():
+        end.paths[1].metric = 10
+    pair.send(*range(20))
+    pair.run(2.0)
+    assert pair.payloads("remote") == list(range(20))
+    assert {datagram.path for datagram in data_of(pair.carried, "local")} == {0}
+
+
+def test_a_high_metric_is_used_when_the_others_do_not_come_up() -> None:
+    pair = Pair(0.01, 0.01, loses=cut(0))
+    for end in pair.ends.values():
+        end.paths[1].metric = 10
+    pair.send(*range(20))
+    pair.run(1.0)
+    assert pair.payloads("remote") == list(range(20))
+
+
 @pytest.mark.parametrize("again", ["local", "remote"])
 def test_an_end_that_starts_anew_is_understood(again: str) -> None:
     pair = ready(0.01, 0.02)
