@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OUT ?= out
 
-.PHONY: help demo test check bench soak lock setup system-packages clean-venv
+.PHONY: help demo test check fast bench soak lock setup system-packages clean-venv
 
 help:
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,6 +21,15 @@ check: setup ## style, types and the direction of imports
 	$(BIN)/ruff format --diff .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fast: build/fast/mpsim ## compile the packet path: the same program two to three times as fast, as build/fast/mpsim
+
+# Made anew when a source changes. The wrapper puts the compiled packages before the ones they were made from.
+build/fast/mpsim: .venv/dev.stamp setup.py pyproject.toml $(shell find mpsim emulation experiments -name '*.py')
+	rm -rf build/fast build/lib* build/temp* build/bdist*
+	MPSIM_COMPILE=1 $(PIP) --no-build-isolation --no-deps --target build/fast/lib .
+	printf '#!/bin/sh\nhere=$$(dirname "$$(readlink -f "$$0")")\nPYTHONPATH="$$here/lib" exec "$$here/../../.venv/bin/python" -P -m mpsim "$$@"\n' > $@
+	chmod +x $@
 
 bench: setup ## speed against peers, as ratios within one run
 	$(BIN)/python -m benchmarks

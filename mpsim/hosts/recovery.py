@@ -74,7 +74,7 @@ class ProportionalReduction:
         """Enter recovery with `in_flight` bytes; `before` counts the lost ones."""
         self._flight_before = max(before, self._mss)
         self._delivered = self.sent = 0
-        self.window = in_flight + self._mss  # the first retransmission leaves at once
+        self.window = float(in_flight + self._mss)  # the first retransmission leaves at once
 
     def on_delivered(self, delivered: int, in_flight: int, target: float) -> None:
         """Take newly delivered bytes; target: the window after recovery, bytes."""
@@ -82,6 +82,6 @@ class ProportionalReduction:
         if in_flight > target:
             quota = self._delivered * target / self._flight_before - self.sent
         else:
-            quota = max(self._delivered - self.sent, delivered) + self._mss
+            quota = float(max(self._delivered - self.sent, delivered) + self._mss)
             quota = min(target - in_flight, quota)
         self.window = in_flight + max(quota, 0.0 if self.sent else float(self._mss))

@@ -209,7 +209,7 @@ class Link:
         self._last_arrival = self.line[-1][0] if self.line else now
         clock = now
         for number, (departure, (_, packet, size)) in enumerate(zip(pending, queued, strict=True)):
-            remaining: float = size
+            remaining = float(size)
             if number == 0 and old is not None:
                 remaining = min(size, (departure - now) / old)  # its first part has left already
             spb = self._seconds_per_byte
