@@ -85,12 +85,19 @@ class Rack:
         if not newest.retransmitted and rtt < self.min_rtt:
             self.min_rtt = rtt
 
-    def on_sacked(self, sent: Transmission) -> None:
-        """Notice reordering: a first transmission arrives below what has arrived already."""
+    def on_arrived(self, sent: Transmission) -> None:
+        """Notice reordering: a first transmission arrives below what has arrived already (step 3).
+
+        To be told of everything newly acknowledged while there is a hole, selectively or not.
+        """
         if sent.index > self._highest_sacked:
             self._highest_sacked = sent.index
         elif not sent.retransmitted:
             self._reordered = True
+
+    def on_late(self) -> None:
+        """What was thought lost had only been late: that is reordering too (Linux: tcp_try_undo_partial)."""
+        self._reordered = True
 
     def on_duplicate(self, next_index: int, una: int) -> None:
         """A DSACK: the retransmission was needless, bear more reordering (once a round trip)."""

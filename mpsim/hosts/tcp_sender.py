@@ -174,10 +174,13 @@ class TcpSender:
         if advanced:
             pop = self._outstanding.pop
             beyond = min(ack.ack, self.next_index)
+            hole = bool(self._scoreboard.ranges)
             for index in range(self.una, beyond):
                 sent = pop(index, None)
                 if sent is not None and not sent.acked:
                     acked += self._deliver(sent)
+                    if hole:
+                        self.rack.on_arrived(sent)
                     if newest is None or sent.order > newest.order:
                         newest = sent
             self.una = beyond
@@ -204,7 +207,7 @@ class TcpSender:
                 sent = self._outstanding.get(index)
                 if sent is not None and not sent.acked:
                     acked += self._deliver(sent)
-                    self.rack.on_sacked(sent)
+                    self.rack.on_arrived(sent)
                     if newest is None or sent.order > newest.order:
                         newest = sent
         return acked, newest
@@ -270,16 +273,22 @@ class TcpSender:
         else:
             self.rttvar += (abs(self.srtt - rtt) - self.rttvar) / 4
             self.srtt += (rtt - self.srtt) / 8
+        self._take_back_off()
+
+    def _take_back_off(self) -> None:
+        """Set the retransmission timeout by what is known of the path (RFC 6298, section 2.3)."""
         self._rto = min(self.srtt + max(4 * self.rttvar, MIN_RTO_VARIANCE), MAX_RTO)
 
     def _on_progress(self, ack: Ack, now: float) -> None:
+        if self._after_timeout:
+            self._take_back_off()  # with timestamps a retransmission is progress as well (Linux)
         self._rto_at = now + self._rto if self._outstanding else NEVER
         self._probed = False
         if self._recover is None:
             # As _arm_probe; while it moves ahead, the alarm that is set is early enough.
             if self._outstanding:
                 alone = MIN_RTO_VARIANCE if len(self._outstanding) == 1 else TLP_SLACK
-                self._probe_at = now + 2 * self.srtt + alone
+                self._probe_at = min(now + 2 * self.srtt + alone, self._rto_at)
                 if self._probe_at < self._alarm:
                     self._alarm = self._probe_at
             else:
@@ -302,6 +311,7 @@ class TcpSender:
 
     def _undo(self, now: float) -> None:
         self.congestion.on_loss_undone(now)
+        self.rack.on_late()
         self.undone += 1
         self._recover = None
         self._after_timeout = False
@@ -407,7 +417,8 @@ class TcpSender:
             self._probe_at = NEVER
             return
         alone = MIN_RTO_VARIANCE if len(self._outstanding) == 1 else TLP_SLACK
-        self._probe_at = now + 2 * self.srtt + alone
+        # Never after the timeout, in whose place it then comes.
+        self._probe_at = min(now + 2 * self.srtt + alone, self._rto_at)
         self._alarm = min(self._alarm, self._probe_at)
 
     def next_timeout(self) -> float:
@@ -419,7 +430,7 @@ class TcpSender:
             if lost:
                 self._on_lost(lost, now)
                 self._send(now)
-        if self._probe_at <= now < self._rto_at:
+        if self._probe_at <= now:
             self._send_probe(now)
         if self._rto_at <= now:
             self._on_timeout(now)
