@@ -84,19 +84,26 @@ class Result:
             "series.csv": self.series_csv(),
             "result.json": self.to_json(),
         }
+        temporaries: dict[str, Path] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name, text in texts.items():
                 handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+                temporaries[name] = Path(temporary)
                 with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
                     file.write(text)
-                Path(temporary).chmod(0o644)
-                Path(temporary).replace(folder / name)
+                temporaries[name].chmod(0o644)
+            # result.json is the last: where it is, the others are.
+            for name in texts:
+                temporaries[name].replace(folder / name)
             for capture in self.captures:
                 if capture.parent != folder:
                     shutil.copy(capture, folder / capture.name)
         except OSError as error:
             raise WorldError(f"cannot write to {folder}: {error.strerror}") from None
+        finally:
+            for left in temporaries.values():  # moved away, if all went well
+                left.unlink(missing_ok=True)
 
 
 def _row(rows: Iterable[dict[str, Any]], **wanted: str) -> dict[str, Any]:
