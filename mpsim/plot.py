@@ -114,7 +114,8 @@ def _draw_bar(room: Axes, bar: Bar, middle: float, width: float, colour: str, ha
         room.annotate("none", (middle, 0), rotation=90, ha="center", va="bottom", fontsize=7)
         return
     room.bar(middle, bar.median, width * 0.92, color=colour, hatch=hatch, edgecolor="white", linewidth=0.4)
-    ends = [[bar.median - bar.low], [bar.high - bar.median]]
+    # Interpolated quartiles of equal values may miss the median by a rounding.
+    ends = [[max(0.0, bar.median - bar.low)], [max(0.0, bar.high - bar.median)]]
     room.errorbar(middle, bar.median, yerr=ends, color="black", capsize=2.5, elinewidth=1, capthick=1)
     room.annotate(
         f"{bar.median:.1f}",
