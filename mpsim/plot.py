@@ -117,13 +117,15 @@ def _draw_bar(room: Axes, bar: Bar, middle: float, width: float, colour: str, ha
     # Interpolated quartiles of equal values may miss the median by a rounding.
     ends = [[max(0.0, bar.median - bar.low)], [max(0.0, bar.high - bar.median)]]
     room.errorbar(middle, bar.median, yerr=ends, color="black", capsize=2.5, elinewidth=1, capthick=1)
+    wide = width > 0.15  # room for the number as it is read
     room.annotate(
         f"{bar.median:.1f}",
         (middle, max(bar.high, bar.limit or 0.0)),
         xytext=(0, 2),
         textcoords="offset points",
         ha="center",
-        fontsize=7 if width > 0.15 else 5.5,
+        fontsize=7 if wide else 6,
+        rotation=0 if wide else 90,
     )
     if bar.limit is not None:
         room.hlines(bar.limit, middle - width / 2, middle + width / 2, color="#444444", linestyle=(0, (2, 1)), lw=1)
