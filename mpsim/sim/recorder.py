@@ -7,8 +7,8 @@ memory grows by a few numbers a bin.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, overload
 
 from mpsim.build import Direction
 from mpsim.metrics import BIN, DelayHistogram
@@ -44,12 +44,37 @@ class Series:
         """Take the value at the end of a bin (s)."""
         self.values.append(self._read(now))
 
-    def rows(self) -> list[SeriesRow]:
-        """Return the rows of series.csv; a bin is named by its beginning."""
-        return [
-            (round(number * BIN, 1), self.entity, self.direction, self.metric, value)
-            for number, value in enumerate(self.values)
-        ]
+
+class Rows(Sequence[SeriesRow]):
+    """The rows of series.csv, made as they are asked for: kept, they would be many times what they say.
+
+    columns: (entity, direction, metric, a value for each bin); a bin is named by its beginning.
+    """
+
+    def __init__(self, columns: Sequence[tuple[str, str, str, array[float]]]) -> None:
+        self._columns = columns
+
+    def __len__(self) -> int:
+        return sum(len(values) for *_, values in self._columns)
+
+    def __iter__(self) -> Iterator[SeriesRow]:
+        for entity, direction, metric, values in self._columns:
+            for number, value in enumerate(values):
+                yield (round(number * BIN, 1), entity, direction, metric, value)
+
+    @overload
+    def __getitem__(self, index: int) -> SeriesRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[SeriesRow]: ...
+    def __getitem__(self, index: int | slice) -> SeriesRow | list[SeriesRow]:
+        if isinstance(index, slice):
+            return list(self)[index]
+        number = index if index >= 0 else index + len(self)
+        for entity, direction, metric, values in self._columns:
+            if 0 <= number < len(values):
+                return (round(number * BIN, 1), entity, direction, metric, values[number])
+            number -= len(values)
+        raise IndexError(index)
 
 
 def rate_of(count: Callable[[], int]) -> Callable[[float], float]:
@@ -244,9 +269,9 @@ class Recorder:
                 self.in_order.add(delays)
             delays.clear()
 
-    def rows(self) -> list[SeriesRow]:
+    def rows(self) -> Rows:
         """Return series.csv."""
-        return [row for series in self.series for row in series.rows()]
+        return Rows([(series.entity, series.direction, series.metric, series.values) for series in self.series])
 
 
 def _flow_rate(flow: Flow) -> Callable[[float], float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from simulating import build, link, links, simulate, tcp, udp
 
@@ -120,3 +122,17 @@ def test_the_series_add_up_to_the_flow() -> None:
     ]
     assert len(bins) == 50
     assert sum(bins) / 50 == pytest.approx(result.flow("tcp")["goodput_bps"])
+
+
+def test_the_rows_are_a_sequence_that_keeps_little() -> None:
+    result = simulate(links("8Mbit", "8Mbit"), tcp(), tunnel={}, warmup="1s", duration="2s")
+    rows = list(result.rows)
+    assert len(result.rows) == len(rows) > 100
+    for index in (0, 1, 29, 30, 31, len(rows) - 1, -1, -len(rows)):
+        assert result.rows[index] == rows[index]
+    assert list(result.rows[10:50:7]) == rows[10:50:7]
+    for index in (len(rows), -len(rows) - 1):
+        with pytest.raises(IndexError):
+            result.rows[index]
+    assert list(pickle.loads(pickle.dumps(result)).rows) == rows
+    assert result.frame("series")["value"].tolist() == [row[4] for row in rows]
