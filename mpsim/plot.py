@@ -121,11 +121,12 @@ def _draw_bar(room: Axes, bar: Bar, middle: float, width: float, colour: str, ha
     room.annotate(
         f"{bar.median:.1f}",
         (middle, max(bar.high, bar.limit or 0.0)),
-        xytext=(0, 2),
+        xytext=(0, 3),
         textcoords="offset points",
         ha="center",
         fontsize=7 if wide else 6,
         rotation=0 if wide else 90,
+        va="bottom",
     )
     if bar.limit is not None:
         room.hlines(bar.limit, middle - width / 2, middle + width / 2, color="#444444", linestyle=(0, (2, 1)), lw=1)
