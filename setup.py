@@ -27,7 +27,7 @@ def extensions() -> list[object]:
     """Return the C extensions; none unless asked for."""
     if os.environ.get("MPSIM_COMPILE") != "1":
         return []
-    from mypyc.build import mypycify  # noqa: PLC0415  # needs mypy, which an ordinary installation does not
+    from mypyc.build import mypycify  # needs mypy, which an ordinary installation does not
 
     options = ["--config-file", os.devnull, "--follow-imports=skip", "--ignore-missing-imports"]
     return list(mypycify([*options, *sources()], opt_level="3"))
