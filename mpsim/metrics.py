@@ -123,10 +123,8 @@ def recovery(at: float, begin: float, goodput: Sequence[float], wanted: Sequence
     longest_gap = round(longest * BIN, 6)
     if last_bad is None:
         return 0.0, longest_gap
-    complete = horizon - first >= round(RECOVERY_HORIZON / BIN)
     if last_bad == horizon - 1:
         return None, longest_gap
-    del complete
     return round((last_bad + 1) * BIN + begin - at, 6), longest_gap
 
 

@@ -262,7 +262,6 @@ class Simulation:
             return None
         differences = [record.difference for record in self.recorder.paths]
         data = sum(difference[0] for difference in differences)
-        sent_bytes = sum(difference[1] + difference[4] for difference in differences)
         inner = sum(portal.endpoint.incoming.delivered_packets for portal in self.portals.values())
         duplicates = sum(portal.endpoint.incoming.duplicates for portal in self.portals.values())
         inner_bytes = sum(portal.inner_bytes for portal in self.portals.values())
@@ -273,7 +272,6 @@ class Simulation:
         for portal in self.portals.values():
             for cause, count in portal.endpoint.rejected.items():
                 rejected["replayed" if cause == "replayed" else "malformed"] += count
-        del sent_bytes
         return {
             "datagrams_sent": data + sum(difference[3] for difference in differences),
             "duplicates_ratio": duplicates / inner if inner else None,
