@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from commanding import RIGHT, Ended, Mpsim
 from hypothesis import settings
 
 from mpsim.cli import status_of
@@ -15,54 +14,6 @@ from mpsim.cli import status_of
 # No test here asserts a time; on a busy machine a deadline would.
 settings.register_profile("mpsim", deadline=None)
 settings.load_profile("mpsim")
-
-RIGHT = """
-schema = 1
-name = "right"
-warmup = "1s"
-duration = "6s"
-seed = 3
-
-[tunnel]
-scheduler = "greedy"
-congestion = "newreno"
-reorder = { mode = "timeout" }
-
-[[link]]
-name = "a"
-rate = { down = "8Mbit", up = "4Mbit" }
-delay = "10ms"
-
-[[link]]
-name = "b"
-rate = "5Mbit"
-delay = "15ms"
-
-[[flow]]
-kind = "tcp"
-
-[[flow]]
-kind = "udp"
-direction = "outbound"
-rate = "500kbit"
-
-[[event]]
-at = "3s"
-link = "b"
-up = false
-"""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    status: int
-    out: str
-    err: str
-
-
-Mpsim = Callable[..., Ended]
 
 
 @pytest.fixture

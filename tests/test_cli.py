@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Mpsim
+from commanding import Mpsim
 
 import mpsim as api
 from mpsim import worlds

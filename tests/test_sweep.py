@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from conftest import Mpsim
+from commanding import Mpsim
 
 from mpsim import sweep as module
 from mpsim.scenario import load

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import RIGHT, Mpsim
+from commanding import RIGHT, Mpsim
 
 
 @dataclass(frozen=True)
