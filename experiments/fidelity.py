@@ -215,9 +215,10 @@ def report(outcomes: Sequence[Outcome], out: Path, timing: Timing) -> str:
         f"{len(invalid)} of {len(outcomes)} runs stay out of them (not to be believed, after a second try)."
     )
     method = (
-        f"Medians of {timing.repetitions} runs; links of {DELAY.replace('ms', ' ms')} one way and 100 packets. TCP is "
-        f"CUBIC, {timing.duration:g} s after a warm-up of {timing.warmup:g} s; UDP is {100 * UDP_SHARE:.0f} % of what "
-        "payload can be, and as steady as the idle ping: a few seconds."
+        f"Medians of at most {timing.repetitions} runs (n: simulated/emulated); links of "
+        f"{DELAY.replace('ms', ' ms')} one way and 100 packets. TCP is CUBIC, {timing.duration:g} s after a warm-up of "
+        f"{timing.warmup:g} s; UDP is {100 * UDP_SHARE:.0f} % of what payload can be, and as steady as the idle ping: "
+        "a few seconds."
     )
     page = ["# Two worlds, one scenario", "", verdict, method, "", _summary(rows), "", as_markdown(headings, lines), ""]
     out.mkdir(parents=True, exist_ok=True)

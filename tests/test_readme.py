@@ -72,3 +72,10 @@ def test_every_key_is_documented(table: str) -> None:
     page = (ROOT / "docs" / "scenario.md").read_text()
     keys = {field.alias or name for name, field in TABLES[table].model_fields.items()} - {"folder"}
     assert not [key for key in sorted(keys) if f"`{key}`" not in page]
+
+
+def test_the_table_of_differences_is_the_committed_one() -> None:
+    page = (ROOT / "results" / "fidelity.md").read_text()
+    summary = re.findall(r"^\|.*\|$", page.partition("\n\n| quantity | setup")[0], re.MULTILINE)
+    assert len(summary) == 5
+    assert all(line in TEXT.splitlines() for line in summary)
