@@ -249,7 +249,7 @@ def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
     limit = next(one for one in LIMITS if one.quantity == row["quantity"])
     apart = "-" if row["difference"] is None else limit.shown(row["difference"])
     verdict = {True: "within", False: "BEYOND", None: "unknown"}[row["within"]]
-    values = (f"{row[world]:.2f} {row['unit']}" for world in ("simulated", "emulated"))
+    values = (f"{row[world]:.2f} {row['unit']}" if row[f"n_{world}"] else "-" for world in ("simulated", "emulated"))
     place = (row["quantity"], row["setup"], row["traffic"], row["direction"] if row["traffic"] != IDLE else "")
     return (*place, *values, f"{row['n_simulated']}/{row['n_emulated']}", apart, limit.allowed, verdict)
 
