@@ -19,7 +19,7 @@ def outcome(scenario: Path, **environment: str) -> tuple[str, dict[str, object]]
     """Run a scenario in a process of its own; return where the tunnel's code was, and the result without times."""
     code = (
         "import json, sys, mpsim, mpsim.tunnel.path as path\n"
-        "result = mpsim.run(mpsim.load(sys.argv[1], ['duration=5s']))\n"
+        "result = mpsim.run(mpsim.load(sys.argv[1], ['warmup=1s']))\n"
         "print(json.dumps([path.__file__, result.data, result.series_csv()]))"
     )
     done = subprocess.run(
