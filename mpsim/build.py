@@ -29,7 +29,6 @@ DIRECTIONS: tuple[Direction, Direction] = ("inbound", "outbound")
 OUTER_MTU = 1500
 UDP_HEADERS = 28
 TCP_HEADERS = 52  # with timestamps (RFC 7323), as Linux sends them
-MAHIMAHI_MS = 1e-3
 
 
 def stream(seed: int, *names: str) -> Random:

@@ -11,8 +11,6 @@ from mpsim.network.link import Link
 from mpsim.result import SeriesRow
 from mpsim.scenario import FlowSpec, Scenario
 
-PAYLOAD_KINDS = ("tcp", "udp", "pcap", "scapy")
-
 
 def flow_limit(scenario: Scenario, flow: FlowSpec) -> float:
     """Return the framing limit of a flow: payload over IP bytes of its full packets."""
