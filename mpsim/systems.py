@@ -31,6 +31,8 @@ DEFAULT_TUNNEL: Mapping[str, Any] = {
 
 # Runs without a tunnel, over the first link.
 DIRECT = "direct"
+# No tunnel either: the hosts have all links, and their TCP uses them at once (the scenario's table `mptcp`).
+MPTCP = "mptcp"
 
 SYSTEMS: Mapping[str, System] = {
     DIRECT: System("no tunnel: everything goes over the first link"),
@@ -44,4 +46,5 @@ SYSTEMS: Mapping[str, System] = {
             "classes": "single",
         },
     ),
+    MPTCP: System("no tunnel: Multipath TCP (RFC 8684) between client and server, a subflow over every link"),
 }

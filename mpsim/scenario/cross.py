@@ -26,6 +26,7 @@ _FUNCTION = re.compile(r"(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)")
 def cross_faults(raw: Raw, folder: Path) -> list[Fault]:
     """Find every fault that concerns more than one key."""
     return [
+        *_one_way(raw),
         *_duplicates(raw, "link"),
         *_duplicates(raw, "flow"),
         *(fault for key, link in tables(raw, "link") for fault in _link(key, link)),
@@ -40,6 +41,11 @@ def tables(raw: Raw, name: str) -> Iterator[tuple[str, Raw]]:
     for index, table in enumerate(found if isinstance(found, list | tuple) else ()):
         if isinstance(table, Mapping):
             yield f"{name}[{index}]", table
+
+
+def _one_way(raw: Raw) -> Iterator[Fault]:
+    if "mptcp" in raw and "tunnel" in raw:
+        yield Fault("mptcp", "either [mptcp] or [tunnel]; given both")
 
 
 def _names(raw: Raw, name: str) -> list[str]:

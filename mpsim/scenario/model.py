@@ -80,6 +80,14 @@ class Tunnel(Table):
     mtu: Annotated[int | None, wholes(*limits.INNER_MTU)] = None  # bytes of an inner packet; None: what 1500 leaves
 
 
+class Mptcp(Table):
+    """Multipath TCP (RFC 8684) at the hosts instead of a tunnel: each TCP flow has a subflow over every link."""
+
+    scheduler: SchedulerSpec = "min-rtt"  # of the simulated one; the kernel has its own
+    congestion: ControllerSpec = "lia"  # likewise; a subflow of the kernel has the flow's own
+    receive_window: Size = 6 * 1024 * 1024  # bytes, of the connection (Linux: the largest of tcp_rmem)
+
+
 class LinkSpec(Table):
     """One access link of the local portal."""
 
@@ -141,6 +149,7 @@ class Scenario(Table):
     duration: Annotated[float, _duration_check, _duration_text] = 30.0  # s, measured
     seed: Annotated[int, wholes(*limits.SEED)] = 1
     tunnel: Tunnel | None = None  # None: no tunnel, the first link alone
+    mptcp: Mptcp | None = None  # instead of a tunnel
     link: tuple[LinkSpec, ...] = Field(min_length=limits.LINKS[0], max_length=limits.LINKS[1], strict=False)
     topology: Topology = Topology()
     flow: tuple[FlowSpec, ...] = Field(min_length=limits.FLOWS[0], max_length=limits.FLOWS[1], strict=False)
@@ -186,6 +195,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "tunnel": Tunnel,
     "tunnel.queue": IngressQueue,
     "tunnel.reorder": Reorder,
+    "mptcp": Mptcp,
     "link": LinkSpec,
     "topology": Topology,
     "flow": FlowSpec,

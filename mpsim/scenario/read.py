@@ -16,9 +16,9 @@ from mpsim.registry import unknown
 from mpsim.scenario import files, limits
 from mpsim.scenario.cross import cross_faults, largest_payload, tables
 from mpsim.scenario.faults import faults_of, shown
-from mpsim.scenario.model import TABLES, Scenario
+from mpsim.scenario.model import TABLES, Mptcp, Scenario
 from mpsim.scenario.overrides import apply, put
-from mpsim.systems import DEFAULT_TUNNEL, DIRECT, SYSTEMS
+from mpsim.systems import DEFAULT_TUNNEL, DIRECT, MPTCP, SYSTEMS
 
 UDP_PAYLOAD_BYTES = 1200
 _FLOW_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
@@ -137,12 +137,28 @@ def _fill_tunnel(raw: dict[str, Any]) -> list[Fault]:
     if not isinstance(tunnel, Mapping):
         return []
     system = tunnel.get("system")
+    if system == MPTCP:
+        return _fill_mptcp(raw, tunnel)
     known = SYSTEMS.get(system) if isinstance(system, str) else None
     raw["tunnel"] = files.merged(files.merged(DEFAULT_TUNNEL, known.tunnel if known else {}), tunnel)
     if system is None or known is not None:
         return []
     raw["tunnel"].pop("system")
     return [Fault("tunnel.system", unknown("system", str(system), SYSTEMS))]
+
+
+def _fill_mptcp(raw: dict[str, Any], tunnel: Mapping[str, Any]) -> list[Fault]:
+    """Turn a [tunnel] table that asks for Multipath TCP into the table that says what it is made of."""
+    own = {key: value for key, value in tunnel.items() if key != "system"}
+    known = Mptcp.model_fields
+    faults = [
+        Fault(f"tunnel.{key}", f"not of the system {MPTCP}, only {', '.join(known)}; given {shown(value)}")
+        for key, value in own.items()
+        if key not in known
+    ]
+    del raw["tunnel"]
+    raw["mptcp"] = {**raw.get("mptcp", {}), **{key: value for key, value in own.items() if key in known}}
+    return faults
 
 
 def _fill_flow(flow: dict[str, Any], kind: str, number: int, raw: Mapping[str, Any]) -> None:
