@@ -1,6 +1,6 @@
 """TCP segments of the simulation: what end hosts see of each other.
 
-Data is numbered in whole segments of one MSS (the last may be shorter), which a bulk flow fills anyway.
+Data is numbered in whole segments: of one MSS, the last may be shorter, or of what a source had at the time.
 Times stand for the timestamps option (RFC 7323).
 """
 
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 IP_HEADER, TCP_HEADER, TIMESTAMPS = 20, 20, 12
 HEADER = IP_HEADER + TCP_HEADER + TIMESTAMPS
-SYN_SIZE = 60
+SYN_OPTIONS = 8  # beside timestamps: MSS, SACK permitted, window scale
+SYN_SIZE = HEADER + SYN_OPTIONS
 SACK_BASE, SACK_BLOCK = 4, 8  # two bytes of option header and two of padding, then each block
 MOST_SACK_BLOCKS = 3  # beside timestamps (RFC 2018, section 3)
 
@@ -43,6 +44,6 @@ class Ack:
         self.duplicate = duplicate
 
 
-def ack_size(sack_blocks: int) -> int:
-    """Return the IP bytes of a pure acknowledgement."""
-    return HEADER + (SACK_BASE + SACK_BLOCK * sack_blocks if sack_blocks else 0)
+def ack_size(sack_blocks: int, header: int = HEADER) -> int:
+    """Return the IP bytes of a pure acknowledgement; header: bytes of the IP and TCP headers."""
+    return header + (SACK_BASE + SACK_BLOCK * sack_blocks if sack_blocks else 0)

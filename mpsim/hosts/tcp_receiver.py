@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mpsim.hosts.segments import MOST_SACK_BLOCKS, Ack, Segment, ack_size
+from mpsim.hosts.segments import HEADER, MOST_SACK_BLOCKS, Ack, Segment, ack_size
 from mpsim.tunnel.packet import CLASS_TCP, Packet
 
 NEVER = float("inf")
@@ -17,12 +17,14 @@ class TcpReceiver:
 
     Parameters
         flow: flow key of the packets it sends
+        header: bytes of their IP and TCP headers
     """
 
     silent = False
 
-    def __init__(self, flow: object) -> None:
+    def __init__(self, flow: object, *, header: int = HEADER) -> None:
         self.flow = flow
+        self._header = header
         self.expected = 0  # next segment in order
         self.delivered_bytes = 0
         self.received_segments = 0
@@ -104,7 +106,7 @@ class TcpReceiver:
         if duplicate is not None:
             sacks = ((duplicate, duplicate + 1), *sacks)[:MOST_SACK_BLOCKS]
         ack = Ack(self.expected, sacks, echo, now, duplicate is not None)
-        self._out.append(Packet(ack_size(len(sacks)), self.flow, ack, cls=CLASS_TCP))
+        self._out.append(Packet(ack_size(len(sacks), self._header), self.flow, ack, cls=CLASS_TCP))
         self._pending = 0
         self._echo = echo
         self._ack_due = NEVER

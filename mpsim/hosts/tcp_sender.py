@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Protocol
 
 from mpsim.hosts.rack import Rack, Transmission
 from mpsim.hosts.recovery import ProportionalReduction, Scoreboard
-from mpsim.hosts.segments import HEADER, SYN_SIZE, Ack, Segment
+from mpsim.hosts.segments import HEADER, SYN_OPTIONS, Ack, Segment
 from mpsim.tunnel.congestion.base import AckSample, CongestionController
 from mpsim.tunnel.packet import CLASS_TCP, Packet
 from mpsim.units import BITS_PER_BYTE
@@ -27,8 +28,20 @@ TLP_SLACK = 0.002  # Linux: TCP_TIMEOUT_MIN
 RECEIVE_WINDOW = 6 * 1024 * 1024
 
 
+class Source(Protocol):
+    """Data that becomes available as time goes by. Whoever adds to it calls `TcpSender.push`."""
+
+    available: int  # bytes that wait for a segment
+
+    def take(self, most: int) -> int:
+        """Take at least one and up to `most` bytes for segment number `next_index` of the sender; return how many."""
+
+
 class TcpSender:
     """Sends one connection's data.
+
+    Segments are full, but for the last of a transfer and those of a source that has no more at the moment:
+    what is available goes as soon as the window lets it (TCP_NODELAY), and fills segments while it waits.
 
     Parameters
         flow: flow key of the packets it sends
@@ -36,6 +49,8 @@ class TcpSender:
         mss: payload bytes of a full segment
         total_bytes: how much there is to send; None: without end
         receive_window: most payload bytes beyond what was acknowledged
+        header: bytes of the IP and TCP headers of each segment
+        source: where the data comes from, instead of what total_bytes says
     """
 
     silent = False
@@ -49,6 +64,7 @@ class TcpSender:
         "_delivered_time",
         "_first_sent",
         "_flight",
+        "_header",
         "_lost",
         "_order",
         "_out",
@@ -63,6 +79,7 @@ class TcpSender:
         "_sample",
         "_scoreboard",
         "_segments",
+        "_source",
         "_stopped",
         "_undo_retransmits",
         "_window_segments",
@@ -91,6 +108,8 @@ class TcpSender:
         mss: int,
         total_bytes: int | None = None,
         receive_window: int = RECEIVE_WINDOW,
+        header: int = HEADER,
+        source: Source | None = None,
     ) -> None:
         self.flow = flow
         self.congestion = congestion
@@ -98,6 +117,8 @@ class TcpSender:
         self.total_bytes = total_bytes
         self._segments = -(-total_bytes // mss) if total_bytes is not None else None
         self._window_segments = max(2, receive_window // mss)
+        self._header = header
+        self._source = source
         self._connected = False
         self._stopped = False
         self.una = 0  # lowest segment not acknowledged
@@ -135,12 +156,22 @@ class TcpSender:
         self._send_syn(now)
 
     def _send_syn(self, now: float) -> None:
-        self._out.append(Packet(SYN_SIZE, self.flow, Segment(-1, 0, now), cls=CLASS_TCP))
+        self._out.append(Packet(self._header + SYN_OPTIONS, self.flow, Segment(-1, 0, now), cls=CLASS_TCP))
         self._rto_at = self._alarm = now + self._rto
 
     def stop(self, now: float) -> None:
         """Send nothing new from now on."""
         self._stopped = True
+
+    @property
+    def connected(self) -> bool:
+        """Whether the other end has answered."""
+        return self._connected
+
+    def push(self, now: float) -> None:
+        """Send what has become available, as far as the window lets it; before the connection is there it waits."""
+        if self._connected:
+            self._send(now)
 
     @property
     def done(self) -> bool:
@@ -367,15 +398,19 @@ class TcpSender:
     def _may_send_new(self) -> bool:
         if self._stopped or self.next_index - self.una >= self._window_segments:
             return False
+        if self._source is not None:
+            return self._source.available > 0
         return self._segments is None or self.next_index < self._segments
 
-    def _length(self, index: int) -> int:
+    def _length(self, index: int, again: bool) -> int:
+        if self._source is not None:
+            return self._outstanding[index].length if again else self._source.take(self.mss)
         if self._segments is not None and self.total_bytes is not None and index == self._segments - 1:
             return self.total_bytes - index * self.mss
         return self.mss
 
     def _transmit(self, index: int, now: float, *, again: bool) -> None:
-        length = self._length(index)
+        length = self._length(index, again)
         if not self.in_flight:
             self._first_sent = self._delivered_time = now
         self._order += 1
@@ -407,7 +442,7 @@ class TcpSender:
             self._alarm = min(self._alarm, self._rto_at)
         if self._probe_at == NEVER:
             self._arm_probe(now)
-        self._out.append(Packet(length + HEADER, self.flow, sent))
+        self._out.append(Packet(length + self._header, self.flow, sent))
 
     # Time.
 
