@@ -77,6 +77,25 @@ def experiment(
 
 
 @app.command()
+def reproduce(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="criteria by number or name; default: all")
+    ] = None,
+    world: Annotated[str, typer.Option(help="simulation, emulation or both")] = "simulation",
+    quick: Annotated[bool, typer.Option("--quick", help="fewer and shorter runs")] = False,
+    reps: Annotated[int | None, typer.Option(min=1, max=1000, help="repetitions, instead of 10 and 5")] = None,
+    finished: Annotated[bool, typer.Option("--finished", help="run nothing, report on the finished runs")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="default: out/reproduce; the same command resumes")
+    ] = None,
+) -> int:
+    """Run the dissertation's evaluation: a verdict and a figure each criterion, one report page."""
+    from mpsim.cli.experimenting import run_evaluation
+
+    return run_evaluation(ids or [], world=world, out=out, quick=quick, repetitions=reps, finished_only=finished)
+
+
+@app.command()
 def plot(
     place: Annotated[Path, typer.Argument(metavar="DIR|SWEEP", help="what run, emulate or sweep wrote with --out")],
     x: Annotated[str | None, typer.Option(metavar="COLUMN", help="of a sweep; default: its first key")] = None,

@@ -1,9 +1,11 @@
-"""``mpsim experiment``: one of the experiments that are installed under ``mpsim.experiments``."""
+"""``mpsim experiment`` and ``mpsim reproduce``: what is installed under ``mpsim.experiments`` and ``mpsim.evaluations``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from mpsim.cli.listing import EXPERIMENTS
 from mpsim.cli.output import checked
@@ -12,6 +14,7 @@ from mpsim.registry import unknown
 from mpsim.worlds import names
 
 BOTH = "both"
+EVALUATIONS = "mpsim.evaluations"
 
 
 def run_experiment(name: str, *, world: str, out: Path | None, quick: bool) -> int:
@@ -33,3 +36,14 @@ def run_experiment(name: str, *, world: str, out: Path | None, quick: bool) -> i
     if isinstance(told, str):
         print(told)
     return told if isinstance(told, int) else 0
+
+
+def run_evaluation(ids: Sequence[str], *, world: str, out: Path | None, **options: Any) -> int:
+    """Run the dissertation's evaluation and print its verdicts."""
+    if world not in (known := [*names(), BOTH]):
+        raise InputError([Fault("--world", unknown("world", world, known))])
+    points = list(entry_points(group=EVALUATIONS))
+    if not points:
+        raise WorldError("this installation has no evaluation: install the whole project, not mpsim alone")
+    print(points[0].load().run(ids, world=world, out=checked(out or Path("out") / "reproduce"), **options))
+    return 0
