@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mpsim.scenario import Scenario
+
 CLIENT, LOCAL, REMOTE, SERVER = "client", "local", "remote", "server"
 ISP = "isp"  # only in front of a remote portal of a single interface
 HOSTS = (CLIENT, LOCAL, REMOTE, SERVER)
@@ -152,3 +154,17 @@ class Outside:
     def link_end(self, side: str) -> str:
         """Return the host where a portal's side of the access links ends."""
         return ISP if self.single and side == REMOTE else side
+
+
+TWO_INTERFACES = Outside()
+
+
+def outside(scenario: Scenario) -> Outside:
+    """Return how the portals of a scenario reach each other."""
+    return Outside(scenario.topology.outer, scenario.topology.single_interface)
+
+
+def inner_families(scenario: Scenario) -> tuple[str, ...]:
+    """Return the families that client and server speak: the scenario's, and IPv4 for what is replayed (replay.py)."""
+    replayed = any(flow.kind in {"pcap", "scapy"} or flow.arrivals == "poisson" for flow in scenario.flow)
+    return tuple(sorted({scenario.topology.inner, *((IPV4,) if replayed else ())}))

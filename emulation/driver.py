@@ -61,7 +61,15 @@ class Driver:
         mtu = inner_mtu(scenario) if scenario.tunnel is not None else None
         with ExitStack() as stack:
             tap = bool(scenario.topology.server_delay)
-            network = stack.enter_context(Network(len(scenario.link), mtu, server_tap=tap))
+            network = stack.enter_context(
+                Network(
+                    len(scenario.link),
+                    mtu,
+                    server_tap=tap,
+                    inner=at.inner_families(scenario),
+                    outside=at.outside(scenario),
+                )
+            )
             self._start_programs(network)
             captures = {host: Capture(host, network, self._folder) for host in at.END_HOSTS}
             for capture in captures.values():
@@ -114,7 +122,8 @@ class Driver:
         network.lay_access_cables(
             [(netem.parameters(spec, "outbound"), netem.parameters(spec, "inbound")) for spec in specs]
         )
-        pids = [str(network.pid(side)) for side in at.PORTALS]
+        outside = at.outside(self._scenario)
+        pids = [str(network.pid(outside.link_end(side))) for side in at.PORTALS]
         return Program("links", _start_here, "emulation.netem", self._folder, *pids)
 
     def _serve(self) -> float:
@@ -163,7 +172,7 @@ class Driver:
         return found
 
     def _interfaces(self, network: Network) -> dict[str, dict[str, dict[str, int]]]:
-        return {host: network.counters(host) for host in at.HOSTS}
+        return {host: network.counters(host) for host in network.hosts}
 
 
 def _drain(scenario: Scenario) -> float:

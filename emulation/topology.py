@@ -35,6 +35,21 @@ SYSCTLS = {
     "net.ipv4.tcp_rmem": "4096 131072 6291456",
     "net.ipv4.tcp_wmem": "4096 16384 4194304",
 }
+# Where the scenario speaks IPv6. Routers ask nobody for routes, and what nobody wants to hear is said at once, before
+# the clock starts: duplicate addresses are not looked for, multicast reports (RFC 3810) not repeated for seconds.
+IPV6_SYSCTLS = {
+    f"net.ipv6.conf.{which}.{key}": value
+    for which in ("all", "default")
+    for key, value in {
+        "disable_ipv6": "0",
+        "forwarding": "1",
+        "accept_dad": "0",
+        "accept_ra": "0",
+        "accept_redirects": "0",
+        "keep_addr_on_down": "1",  # or an interface that was down comes back without its address
+        "mldv2_unsolicited_report_interval": "10",  # ms
+    }.items()
+}
 # What decides how fast TCP can be, and differs from machine to machine: into the result.
 RECORDED = (
     "net.ipv4.tcp_rmem",
@@ -53,9 +68,24 @@ class Network:
         links: how many access links
         inner_mtu: bytes of the largest inner packet, or None: no tunnel, the first link is the way
         server_tap: whether the cable to the server is a TAP pair too (a link with a delay)
+        inner: the families of client's and server's addresses
+        outside: how the portals reach each other
     """
 
-    def __init__(self, links: int, inner_mtu: int | None, *, server_tap: bool = False) -> None:
+    def __init__(
+        self,
+        links: int,
+        inner_mtu: int | None,
+        *,
+        server_tap: bool = False,
+        inner: Sequence[str] = (at.IPV4,),
+        outside: at.Outside = at.TWO_INTERFACES,
+    ) -> None:
+        self._inner = inner
+        self._outside = outside
+        # What goes beside the tunnel, or without one, is the inner family on the links themselves.
+        self._on_links = sorted({*inner, outside.family})
+        self._beyond = outside.link_end(at.REMOTE)  # where links and server end
         self._links = links
         self._inner_mtu = inner_mtu
         self._server_tap = server_tap
@@ -77,6 +107,11 @@ class Network:
 
     def __exit__(self, *_: object) -> None:
         self._net.stop()
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names of all hosts."""
+        return tuple(self._hosts)
 
     def pid(self, host: str) -> int:
         """Return the process whose namespaces are the host's."""
@@ -100,15 +135,19 @@ class Network:
             self.run(host, ["ip", "-batch", "-"], "\n".join(commands) + "\n")
 
     def _build(self) -> None:
-        for name in at.HOSTS:
+        sysctls = SYSCTLS | (IPV6_SYSCTLS if at.IPV6 in self._on_links else {})
+        for name in (*at.HOSTS, at.ISP) if self._outside.single else at.HOSTS:
             self._hosts[name] = self._net.addHost(name)
-            self.run(name, ["sysctl", "-q", "-w", *(f"{key}={value}" for key, value in SYSCTLS.items())])
+            self.run(name, ["sysctl", "-q", "-w", *(f"{key}={value}" for key, value in sysctls.items())])
             self._ip(name, "link set dev lo up")
         self._cable(at.CLIENT, at.CLIENT_INTERFACE, at.LOCAL, at.CLIENT_SIDE)
         self._attach_end(at.CLIENT, at.CLIENT_INTERFACE, at.LOCAL, at.CLIENT_SIDE)
         if not self._server_tap:
-            self._cable(at.SERVER, at.SERVER_INTERFACE, at.REMOTE, at.SERVER_SIDE)
-            self._attach_end(at.SERVER, at.SERVER_INTERFACE, at.REMOTE, at.SERVER_SIDE)
+            self._cable(at.SERVER, at.SERVER_INTERFACE, self._beyond, at.SERVER_SIDE)
+            self._attach_end(at.SERVER, at.SERVER_INTERFACE, self._beyond, at.SERVER_SIDE)
+        if self._outside.single:
+            self._cable(at.REMOTE, at.SINGLE_INTERFACE, at.ISP, at.SINGLE_SIDE)
+            self._attach_single()
         for name in RECORDED:
             path = Path("/proc/sys", *name.split("."))
             self.sysctls[name] = " ".join(self.run(at.CLIENT, ["cat", str(path)]).split())
@@ -121,28 +160,45 @@ class Network:
 
     def _attach_end(self, end: str, inside: str, portal: str, outside: str) -> None:
         """Give client or server its addresses and routes; the way through the tunnel has the tunnel's MTU."""
-        mine, gateway, far = at.CLIENT_ADDRESS, at.CLIENT_GATEWAY, at.SERVER_NETWORK
-        if end == at.SERVER:
-            mine, gateway, far = at.SERVER_ADDRESS, at.SERVER_GATEWAY, at.CLIENT_NETWORK
+        self._ip(portal, f"link set dev {outside} up")
+        self._ip(end, f"link set dev {inside} up")
         mtu = f" mtu {self._inner_mtu}" if self._inner_mtu is not None else ""
-        crosses = [at.cross_address(end, link) for link in range(self._links)]
-        self._ip(
-            portal,
-            f"address add {gateway}/24 dev {outside}",
-            f"link set dev {outside} up",
-            *(f"route add {cross}/32 dev {outside}" for cross in crosses),
-        )
-        self._ip(
-            end,
-            f"address add {mine}/24 dev {inside}",
-            f"link set dev {inside} up",
-            f"route add {far} via {gateway}{mtu}",
-            *(f"address add {cross}/32 dev {inside}" for cross in crosses),
-            *(
-                f"route add {at.cross_address(_far_end(end), link)}/32 via {gateway} src {cross}"
-                for link, cross in enumerate(crosses)
-            ),
-        )
+        for family in self._inner:
+            mine, gateway = at.end_address(end, family), at.gateway_address(end, family)
+            bits, whole = at.prefix(family), at.host_prefix(family)
+            crosses = [at.cross_address(end, link, family) for link in range(self._links)]
+            self._ip(
+                portal,
+                f"address add {gateway}/{bits} dev {outside}",
+                *(f"route add {cross}/{whole} dev {outside}" for cross in crosses),
+            )
+            self._ip(
+                end,
+                f"address add {mine}/{bits} dev {inside}",
+                *(f"address add {cross}/{whole} dev {inside}" for cross in crosses),
+                f"route add {at.end_network(_far_end(end), family)} via {gateway} src {mine}{mtu}",
+                *(
+                    f"route add {at.cross_address(_far_end(end), link, family)}/{whole} via {gateway} src {cross}"
+                    for link, cross in enumerate(crosses)
+                ),
+            )
+
+    def _attach_single(self) -> None:
+        """Join the remote portal to the router by its one interface: its way to everybody, and theirs to it."""
+        self._ip(at.ISP, f"link set dev {at.SINGLE_SIDE} up")
+        self._ip(at.REMOTE, f"link set dev {at.SINGLE_INTERFACE} up")
+        for family in self._on_links:
+            isp, remote = at.single_address(at.ISP, family), at.single_address(at.REMOTE, family)
+            bits = at.prefix(family)
+            everything = "0.0.0.0/0" if family == at.IPV4 else "::/0"
+            self._ip(at.ISP, f"address add {isp}/{bits} dev {at.SINGLE_SIDE}")
+            self._ip(
+                at.REMOTE,
+                f"address add {remote}/{bits} dev {at.SINGLE_INTERFACE}",
+                f"route add {everything} via {isp} dev {at.SINGLE_INTERFACE}",
+            )
+            if self._inner_mtu is not None and family in self._inner:
+                self._ip(at.ISP, f"route add {at.end_network(at.CLIENT, family)} via {remote}")
 
     def lay_access_cables(self, parameters: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> None:
         """Join the portals by Mininet's TCLinks; parameters: of each link, local portal's side first."""
@@ -150,7 +206,7 @@ class Network:
             names = [at.access_interface(side, link) for side in at.PORTALS]
             self._net.addLink(
                 self._hosts[at.LOCAL],
-                self._hosts[at.REMOTE],
+                self._hosts[self._beyond],
                 cls=TCLink,
                 intfName1=names[0],
                 intfName2=names[1],
@@ -160,25 +216,33 @@ class Network:
                 params2=remote,
             )
             for side, name in zip(at.PORTALS, names, strict=True):
-                self.run(side, ["ethtool", "-K", name, "tso", "off", "gso", "off", "gro", "off"])
+                host = self._outside.link_end(side)
+                self.run(host, ["ethtool", "-K", name, "tso", "off", "gso", "off", "gro", "off"])
                 self._attach_access(side, link)
         self._lead_past_tunnel()
 
     def _lead_past_tunnel(self) -> None:
-        if self._inner_mtu is None:
-            self._ip(at.LOCAL, f"route add {at.SERVER_NETWORK} via {at.access_address(at.REMOTE, 0)}")
-            self._ip(at.REMOTE, f"route add {at.CLIENT_NETWORK} via {at.access_address(at.LOCAL, 0)}")
+        if self._inner_mtu is not None:
+            return
+        for host, end, far in ((at.LOCAL, at.SERVER, at.REMOTE), (self._beyond, at.CLIENT, at.LOCAL)):
+            self._ip(
+                host,
+                *(
+                    f"route add {at.end_network(end, family)} via {at.access_address(far, 0, family)}"
+                    for family in self._inner
+                ),
+            )
 
     def attach_access_links(self) -> None:
         """Move the link process' TAPs into the portals' hosts and set addresses, routes and neighbours."""
         for link in range(self._links):
             for side in at.PORTALS:
-                self._move(at.access_interface(side, link), side)
+                self._move(at.access_interface(side, link), self._outside.link_end(side))
                 self._attach_access(side, link)
         if self._server_tap:
-            self._move(at.SERVER_SIDE, at.REMOTE)
+            self._move(at.SERVER_SIDE, self._beyond)
             self._move(at.SERVER_INTERFACE, at.SERVER)
-            self._attach_end(at.SERVER, at.SERVER_INTERFACE, at.REMOTE, at.SERVER_SIDE)
+            self._attach_end(at.SERVER, at.SERVER_INTERFACE, self._beyond, at.SERVER_SIDE)
         self._lead_past_tunnel()
 
     def _move(self, interface: str, host: str) -> None:
@@ -189,23 +253,30 @@ class Network:
 
     def _attach_access(self, side: str, link: int) -> None:
         interface, far = at.access_interface(side, link), at.other(side)
-        gateway = at.access_address(far, link)
-        cross = at.cross_address(at.SERVER if side == at.LOCAL else at.CLIENT, link)
-        self._ip(
-            side,
-            f"address add {at.access_address(side, link)}/24 dev {interface}",
-            f"link set dev {interface} up",
-            f"neighbour add {gateway} lladdr {at.ethernet_address(far, link)} dev {interface} nud permanent",
-            f"route add {cross}/32 via {gateway} dev {interface}",
-        )
+        host, end = self._outside.link_end(side), at.SERVER if side == at.LOCAL else at.CLIENT
+        self._ip(host, f"link set dev {interface} up")
+        for family in self._on_links:
+            gateway = at.access_address(far, link, family)
+            commands = [
+                f"address add {at.access_address(side, link, family)}/{at.prefix(family)} dev {interface}",
+                f"neighbour add {gateway} lladdr {at.ethernet_address(far, link)} dev {interface} nud permanent",
+            ]
+            if self._outside.single and side == at.LOCAL:
+                one = f"{at.single_address(at.REMOTE, family)}/{at.host_prefix(family)}"
+                # Every path leads to the one address: the portal's sockets choose by their interface.
+                commands.append(f"route add {one} via {gateway} dev {interface} metric {1 + link}")
+            if family in self._inner:
+                cross = at.cross_address(end, link, family)
+                commands.append(f"route add {cross}/{at.host_prefix(family)} via {gateway} dev {interface}")
+            self._ip(host, *commands)
 
     def attach_tunnel(self) -> None:
         """Lead client's and server's main traffic into the portals' TUN interfaces, which exist by now."""
-        for side, far in ((at.LOCAL, at.SERVER_NETWORK), (at.REMOTE, at.CLIENT_NETWORK)):
+        for side, far in ((at.LOCAL, at.SERVER), (at.REMOTE, at.CLIENT)):
             self._ip(
                 side,
-                f"link set dev {at.TUNNEL_INTERFACE} mtu {self._inner_mtu} up",
-                f"route add {far} dev {at.TUNNEL_INTERFACE}",
+                f"link set dev {at.TUNNEL_INTERFACE} mtu {self._inner_mtu} multicast off up",
+                *(f"route add {at.end_network(far, family)} dev {at.TUNNEL_INTERFACE}" for family in self._inner),
             )
 
     def counters(self, host: str) -> dict[str, dict[str, int]]:
