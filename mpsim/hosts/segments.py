@@ -15,9 +15,13 @@ MOST_SACK_BLOCKS = 3  # beside timestamps (RFC 2018, section 3)
 
 
 class Segment:
-    """Data: segment number `index` (-1: SYN) with `length` payload bytes, sent at `time` (s)."""
+    """Data: segment number `index` (-1: SYN) with `length` payload bytes, sent at `time` (s).
 
-    __slots__ = ("index", "length", "time")
+    mapping: what Multipath TCP's option says of it; set by a subflow as the segment leaves.
+    """
+
+    __slots__ = ("index", "length", "mapping", "time")
+    mapping: object
 
     def __init__(self, index: int, length: int, time: float) -> None:
         self.index = index
@@ -29,10 +33,12 @@ class Ack:
     """Acknowledgement: everything below `ack`, and `sacks` [first, beyond), newest first.
 
     echo: the time of the segment that it answers (RFC 7323, section 4.3); duplicate: the first of
-    `sacks` reports a segment that had come before (RFC 2883).
+    `sacks` reports a segment that had come before (RFC 2883); signal: what Multipath TCP's option says
+    beside it, set by a subflow as the acknowledgement leaves.
     """
 
-    __slots__ = ("ack", "duplicate", "echo", "sacks", "time")
+    __slots__ = ("ack", "duplicate", "echo", "sacks", "signal", "time")
+    signal: object
 
     def __init__(
         self, ack: int, sacks: tuple[tuple[int, int], ...], echo: float, time: float, duplicate: bool = False

@@ -18,12 +18,14 @@ class TcpReceiver:
     Parameters
         flow: flow key of the packets it sends
         header: bytes of their IP and TCP headers
+        most_sack_blocks: as many as the options leave room for
     """
 
     silent = False
 
-    def __init__(self, flow: object, *, header: int = HEADER) -> None:
+    def __init__(self, flow: object, *, header: int = HEADER, most_sack_blocks: int = MOST_SACK_BLOCKS) -> None:
         self.flow = flow
+        self._most_sack_blocks = most_sack_blocks
         self._header = header
         self.expected = 0  # next segment in order
         self.delivered_bytes = 0
@@ -102,9 +104,10 @@ class TcpReceiver:
         self._send_ack(now, self._echo, duplicate=index)
 
     def _send_ack(self, now: float, echo: float, duplicate: int | None = None) -> None:
-        sacks = tuple((part[0], part[1]) for part in self._ranges[:MOST_SACK_BLOCKS])
+        most = self._most_sack_blocks
+        sacks = tuple((part[0], part[1]) for part in self._ranges[:most])
         if duplicate is not None:
-            sacks = ((duplicate, duplicate + 1), *sacks)[:MOST_SACK_BLOCKS]
+            sacks = ((duplicate, duplicate + 1), *sacks)[:most]
         ack = Ack(self.expected, sacks, echo, now, duplicate is not None)
         self._out.append(Packet(ack_size(len(sacks), self._header), self.flow, ack, cls=CLASS_TCP))
         self._pending = 0

@@ -31,7 +31,9 @@ RECEIVE_WINDOW = 6 * 1024 * 1024
 class Source(Protocol):
     """Data that becomes available as time goes by. Whoever adds to it calls `TcpSender.push`."""
 
-    available: int  # bytes that wait for a segment
+    @property
+    def available(self) -> int:
+        """Bytes that wait for a segment; asked for when one would leave at once."""
 
     def take(self, most: int) -> int:
         """Take at least one and up to `most` bytes for segment number `next_index` of the sender; return how many."""
@@ -51,6 +53,7 @@ class TcpSender:
         receive_window: most payload bytes beyond what was acknowledged
         header: bytes of the IP and TCP headers of each segment
         source: where the data comes from, instead of what total_bytes says
+        most_rto: the longest that the retransmission timeout backs off to, s
     """
 
     silent = False
@@ -86,6 +89,7 @@ class TcpSender:
         "congestion",
         "flow",
         "in_flight",
+        "most_rto",
         "mss",
         "next_index",
         "rack",
@@ -110,8 +114,10 @@ class TcpSender:
         receive_window: int = RECEIVE_WINDOW,
         header: int = HEADER,
         source: Source | None = None,
+        most_rto: float = MAX_RTO,
     ) -> None:
         self.flow = flow
+        self.most_rto = most_rto
         self.congestion = congestion
         self.mss = mss
         self.total_bytes = total_bytes
@@ -172,6 +178,29 @@ class TcpSender:
         """Send what has become available, as far as the window lets it; before the connection is there it waits."""
         if self._connected:
             self._send(now)
+
+    def retry(self, now: float) -> None:
+        """Wait no longer for a timeout that has backed off: the way is known to be back."""
+        if self._rto_at < NEVER:
+            self._rto_at = self._alarm = now
+            if self._connected:
+                self._take_back_off()
+
+    def can_send(self) -> bool:
+        """Return whether a full segment of new data would leave at once."""
+        if not self._connected or self._stopped or self.next_index - self.una >= self._window_segments:
+            return False
+        return self.in_flight + self.mss <= self.window + 0.5 or not self._outstanding
+
+    @property
+    def sample(self) -> AckSample:
+        """What the last acknowledgement showed."""
+        return self._sample
+
+    @property
+    def in_recovery(self) -> bool:
+        """Whether losses are being repaired."""
+        return self._recover is not None
 
     @property
     def done(self) -> bool:
@@ -308,7 +337,7 @@ class TcpSender:
 
     def _take_back_off(self) -> None:
         """Set the retransmission timeout by what is known of the path (RFC 6298, section 2.3)."""
-        self._rto = min(self.srtt + max(4 * self.rttvar, MIN_RTO_VARIANCE), MAX_RTO)
+        self._rto = min(self.srtt + max(4 * self.rttvar, MIN_RTO_VARIANCE), self.most_rto)
 
     def _on_progress(self, ack: Ack, now: float) -> None:
         if self._after_timeout:
@@ -494,7 +523,7 @@ class TcpSender:
         self._rto_at = now + self._rto
 
     def _on_timeout(self, now: float) -> None:
-        self._rto = min(2 * self._rto, MAX_RTO)
+        self._rto = min(2 * self._rto, self.most_rto)
         if not self._connected:
             self._send_syn(now)
             return
