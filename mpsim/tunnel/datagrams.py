@@ -14,15 +14,15 @@ KNOWN_FLAGS = FLAG_COPY | FLAG_REPAIR | FLAG_CONGESTION | FLAG_REPLY
 
 HEADER_SIZE = 24
 TAG_SIZE = 16
-OUTER_SIZE = 28  # IPv4 and UDP
-OVERHEAD = OUTER_SIZE + HEADER_SIZE + TAG_SIZE
+OUTER_SIZE = 28  # IPv4 and UDP, where nothing else is said
+OVERHEAD = OUTER_SIZE + HEADER_SIZE + TAG_SIZE  # framing.py has those of other transports
 FEEDBACK_BODY, RANGE_SIZE, SKIP_BODY, SKIP_RANGE, PROBE_BODY = 32, 4, 4, 8, 12
 MOST_RANGES = 32  # further ranges in one feedback; a bound of ours, not of the format
 MOST_SKIP_RANGES = 64
 
 
 class Data:
-    """An inner packet on its way over one path. size: IP bytes on the wire, outer headers included.
+    """An inner packet on its way over one path. size: IP bytes on the wire, `overhead` included.
 
     The sending path keeps the datagram until it is acknowledged, with its own notes on it, which do
     not travel: time (s) it was sent, and delivered, delivered_time, first_sent, app_limited for the
@@ -66,6 +66,7 @@ class Data:
         flags: int = 0,
         block: int = 0,
         index: int = 0,
+        overhead: int = OVERHEAD,
     ) -> None:
         self.epoch = epoch
         self.path = path
@@ -77,7 +78,7 @@ class Data:
         self.flags = flags
         self.block = block
         self.index = index
-        self.size = packet.size + OVERHEAD
+        self.size = packet.size + overhead
 
 
 class Feedback:
@@ -113,6 +114,7 @@ class Feedback:
         ack: int = 0,
         nack: int = 0,
         marks: int = 0,
+        overhead: int = OVERHEAD,
     ) -> None:
         self.epoch = epoch
         self.path = path
@@ -126,7 +128,7 @@ class Feedback:
         self.nack = nack
         self.marks = marks
         self.flags = 0
-        self.size = OVERHEAD + FEEDBACK_BODY + RANGE_SIZE * (len(ranges) - 1)
+        self.size = overhead + FEEDBACK_BODY + RANGE_SIZE * (len(ranges) - 1)
 
 
 class Skip:
@@ -135,7 +137,7 @@ class Skip:
     __slots__ = ("cls", "epoch", "flags", "path", "path_sequence", "ranges", "sent_us", "size")
     type = SKIP
 
-    def __init__(  # the header's fields in their order
+    def __init__(  # noqa: PLR0917  # the header's fields in their order
         self,
         epoch: int,
         path: int,
@@ -143,6 +145,7 @@ class Skip:
         sent_us: int,
         cls: int,
         ranges: tuple[tuple[int, int], ...],
+        overhead: int = OVERHEAD,
     ) -> None:
         self.epoch = epoch
         self.path = path
@@ -151,7 +154,7 @@ class Skip:
         self.cls = cls
         self.ranges = ranges
         self.flags = 0
-        self.size = OVERHEAD + SKIP_BODY + SKIP_RANGE * len(ranges)
+        self.size = overhead + SKIP_BODY + SKIP_RANGE * len(ranges)
 
 
 class Probe:
@@ -170,6 +173,7 @@ class Probe:
         echo_us: int = 0,
         srtt_us: int = 0,
         flags: int = 0,
+        overhead: int = OVERHEAD,
     ) -> None:
         self.epoch = epoch
         self.path = path
@@ -179,7 +183,7 @@ class Probe:
         self.echo_us = echo_us
         self.srtt_us = srtt_us
         self.flags = flags
-        self.size = OVERHEAD + PROBE_BODY
+        self.size = overhead + PROBE_BODY
 
 
 Datagram = Data | Feedback | Skip | Probe

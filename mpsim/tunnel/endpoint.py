@@ -114,19 +114,24 @@ class Endpoint:
         carrier.next_control = number + 1
         self._send_control(
             carrier,
-            self.incoming.feedback(path.index, carrier.index, epoch=self.epoch, sequence=number, now=now),
+            self.incoming.feedback(
+                path.index, carrier.index, epoch=self.epoch, sequence=number, overhead=carrier.overhead, now=now
+            ),
         )
 
     def _send_control(self, path: Path, datagram: Feedback | Skip | Probe) -> None:
         path.control_datagrams += 1
         path.control_bytes += datagram.size
+        path.budget -= datagram.size
         self.dispatch.out.append(datagram)
 
     def _send_probe(self, path: Path, now: float, number: int, echo_us: int = 0, flags: int = 0) -> None:
         sequence = path.next_control
         path.next_control = sequence + 1
         srtt_us = int(path.srtt * MICROSECONDS)
-        probe = Probe(self.epoch, path.index, sequence, microseconds(now), number, echo_us, srtt_us, flags)
+        probe = Probe(
+            self.epoch, path.index, sequence, microseconds(now), number, echo_us, srtt_us, flags, path.overhead
+        )
         self._send_control(path, probe)
 
     # From the paths to the TUN.
@@ -134,7 +139,7 @@ class Endpoint:
     def receive_bytes(self, data: bytes, path: int, now: float) -> None:
         """Take a datagram's bytes from a path; what is damaged is counted in `rejected`, never raised."""
         try:
-            datagram = decode(data)
+            datagram = decode(data, self.paths[path].overhead)
         except WireError as error:
             self.rejected[error.cause] += 1
             return
@@ -248,7 +253,7 @@ class Endpoint:
                 some = tuple(ranges[begin : begin + MOST_SKIP_RANGES])
                 sequence = carrier.next_control
                 carrier.next_control = sequence + 1
-                skip = Skip(self.epoch, carrier.index, sequence, microseconds(now), cls, some)
+                skip = Skip(self.epoch, carrier.index, sequence, microseconds(now), cls, some, carrier.overhead)
                 self._send_control(carrier, skip)
 
     def _paths_changed(self, now: float) -> None:
@@ -272,6 +277,13 @@ class Endpoint:
         self.paths[path].carrier = True
         self.paths[path].next_probe = now
         self._alarm = min(self._alarm, now)
+
+    def on_path_writable(self, path: int, budget: float, now: float) -> None:
+        """Be told that path number `path` takes `budget` more bytes now (a transport that can be full)."""
+        told = self.paths[path]
+        if told.budget < told.mss <= budget:
+            self._alarm = min(self._alarm, now)
+        told.budget = budget
 
     # Time.
 

@@ -123,7 +123,7 @@ class Incoming:
             self.trace.extend((packet.cls, packet.number, now) for packet in taken)
         return taken
 
-    def feedback(self, about: int, by: int, *, epoch: int, sequence: int, now: float) -> Feedback:
+    def feedback(self, about: int, by: int, *, epoch: int, sequence: int, overhead: int, now: float) -> Feedback:
         """Return feedback about path `about` to leave by path `by`, and count from here on anew."""
         receiver = self.receivers[about]
         ack, nack = receiver.wire_ack()
@@ -139,6 +139,7 @@ class Incoming:
             ack,
             nack,
             receiver.marks,
+            overhead,
         )
         receiver.feedback_sent()
         return feedback

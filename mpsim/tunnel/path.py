@@ -45,6 +45,9 @@ class Path:
         metric: paths of a higher metric are used when no lower one is up
         congestion, detection: parts of its own
         mss: IP bytes of a full datagram on the wire
+        overhead: of them, what is not inner packet
+        budget: bytes that the transport takes now; `Endpoint.on_path_writable` says anew. Control
+            datagrams are never held back, and may bring it below zero
     """
 
     __slots__ = (  # more than thirty attributes: a dictionary would no longer share its keys
@@ -59,6 +62,7 @@ class Path:
         "_tell_sent",
         "acked_datagrams",
         "app_limited",
+        "budget",
         "bytes_in_flight",
         "carrier",
         "congestion",
@@ -85,6 +89,7 @@ class Path:
         "next_control",
         "next_probe",
         "next_sequence",
+        "overhead",
         "queue",
         "queued_bytes",
         "rttvar",
@@ -104,8 +109,12 @@ class Path:
         mss: int,
         name: str = "",
         metric: int = 0,
+        overhead: int = OVERHEAD,
+        budget: float = NEVER,
     ) -> None:
         self.index, self.name, self.metric = index, name, metric
+        self.overhead = overhead
+        self.budget = budget
         self.congestion = congestion
         self.detection = detection
         self.mss = mss
@@ -159,7 +168,8 @@ class Path:
         """Return whether an inner packet of `size` bytes would leave at once."""
         if not self.up or self.queue:
             return False
-        if self.bytes_in_flight + size + OVERHEAD > self.cwnd and self.bytes_in_flight:
+        size += self.overhead
+        if (self.bytes_in_flight + size > self.cwnd and self.bytes_in_flight) or size > self.budget:
             return False
         return self.congestion.pacing_rate is None or self._next_send <= now
 
@@ -167,7 +177,8 @@ class Path:
         """Return whether the head of this path's own queue, `size` bytes, may leave."""
         if not self.up:
             return False
-        if self.bytes_in_flight + size + OVERHEAD > self.cwnd and self.bytes_in_flight:
+        size += self.overhead
+        if (self.bytes_in_flight + size > self.cwnd and self.bytes_in_flight) or size > self.budget:
             return False
         return self.congestion.pacing_rate is None or self._next_send <= now
 
@@ -186,8 +197,9 @@ class Path:
         """Number an inner packet for this path, and take note of its leaving now."""
         number = self.next_sequence
         self.next_sequence = number + 1
-        sent = Data(epoch, self.index, number, now_us, cls, sequence, packet, flags)
+        sent = Data(epoch, self.index, number, now_us, cls, sequence, packet, flags, 0, 0, self.overhead)
         size = sent.size
+        self.budget -= size
         if not self.bytes_in_flight:
             self._first_sent = self._delivered_time = now
         if self.waiting_since == NEVER:

@@ -246,10 +246,10 @@ def _body(datagram: Feedback | Skip | Probe) -> bytes:
     return _PROBE.pack(datagram.number & SEQUENCE_MASK, datagram.echo_us, datagram.srtt_us)
 
 
-def decode(data: bytes) -> Datagram:
+def decode(data: bytes, overhead: int = OVERHEAD) -> Datagram:
     """Return the datagram in `data`; raises WireError with the cause if it is damaged.
 
-    Sequence numbers come back as their low 32 bits.
+    Sequence numbers come back as their low 32 bits. overhead: bytes that it has on the path beside its body.
     """
     if len(data) < HEADER_SIZE + TAG_SIZE:
         raise WireError("truncated")
@@ -266,33 +266,33 @@ def decode(data: bytes) -> Datagram:
             packet = Packet.from_bytes(body)
         except ValueError:
             raise WireError("payload") from None
-        return Data(epoch, path, path_sequence, sent_us, cls, tunnel_sequence, packet, flags, block, index)
+        return Data(epoch, path, path_sequence, sent_us, cls, tunnel_sequence, packet, flags, block, index, overhead)
     if tunnel_sequence or block or index:
         raise WireError("reserved")
     read = _BODIES.get(kind)
     if read is None:
         raise WireError("type")
-    return read(body, header)
+    return read(body, header, overhead)
 
 
-def recode(datagram: Datagram) -> Datagram:
+def recode(datagram: Datagram, overhead: int = OVERHEAD) -> Datagram:
     """Return a datagram after a way through bytes, its inner packet the same object.
 
     For the simulation's check that nothing depends on what the wire does not carry. A simulated inner
     packet has no bytes: an IPv4 header of its length and zeros stand for it.
     """
     if not isinstance(datagram, Data):
-        return decode(encode(datagram))
+        return decode(encode(datagram), overhead)
     packet = datagram.packet
     stand_in = struct.pack("!BBH", 0x45, 0, packet.size) + bytes(packet.size - 4)
-    copy = decode(b"".join((encode_data_header(datagram), stand_in, _TAG)))
+    copy = decode(b"".join((encode_data_header(datagram), stand_in, _TAG)), overhead)
     if not isinstance(copy, Data):
         raise AssertionError("data came back as something else")
     copy.packet = packet
     return copy
 
 
-def _decode_feedback(body: bytes, header: tuple[int, ...]) -> Feedback:
+def _decode_feedback(body: bytes, header: tuple[int, ...], overhead: int) -> Feedback:
     _, _, path, _, epoch, _, path_sequence, sent_us, *_ = header
     if len(body) < FEEDBACK_BODY:
         raise WireError("length")
@@ -311,10 +311,11 @@ def _decode_feedback(body: bytes, header: tuple[int, ...]) -> Feedback:
         high = first - missing - 1
         first = high - length + 1
         ranges.append((first, high))
-    return Feedback(epoch, path, path_sequence, sent_us, about, tuple(ranges), received_us, echo_us, ack, nack, marks)
+    numbers = (received_us, echo_us, ack, nack, marks)
+    return Feedback(epoch, path, path_sequence, sent_us, about, tuple(ranges), *numbers, overhead)
 
 
-def _decode_skip(body: bytes, header: tuple[int, ...]) -> Skip:
+def _decode_skip(body: bytes, header: tuple[int, ...], overhead: int) -> Skip:
     _, _, path, cls, epoch, _, path_sequence, sent_us, *_ = header
     if len(body) < SKIP_BODY:
         raise WireError("length")
@@ -326,18 +327,18 @@ def _decode_skip(body: bytes, header: tuple[int, ...]) -> Skip:
     ranges = tuple(_SKIP_RANGE.unpack_from(body, SKIP_BODY + number * SKIP_RANGE) for number in range(count))
     if any(not length or length > _SHORT for _, length in ranges):
         raise WireError("ranges")
-    return Skip(epoch, path, path_sequence, sent_us, cls, ranges)
+    return Skip(epoch, path, path_sequence, sent_us, cls, ranges, overhead)
 
 
-def _decode_probe(body: bytes, header: tuple[int, ...]) -> Probe:
+def _decode_probe(body: bytes, header: tuple[int, ...], overhead: int) -> Probe:
     _, flags, path, _, epoch, _, path_sequence, sent_us, *_ = header
     if len(body) != PROBE_BODY:
         raise WireError("length")
     number, echo_us, srtt_us = _PROBE.unpack(body)
-    return Probe(epoch, path, path_sequence, sent_us, number, echo_us, srtt_us, flags)
+    return Probe(epoch, path, path_sequence, sent_us, number, echo_us, srtt_us, flags, overhead)
 
 
-_BODIES: dict[int, Callable[[bytes, tuple[int, ...]], Datagram]] = {
+_BODIES: dict[int, Callable[[bytes, tuple[int, ...], int], Datagram]] = {
     FEEDBACK: _decode_feedback,
     SKIP: _decode_skip,
     PROBE: _decode_probe,
