@@ -137,7 +137,7 @@ class Skip:
     __slots__ = ("cls", "epoch", "flags", "path", "path_sequence", "ranges", "sent_us", "size")
     type = SKIP
 
-    def __init__(  # noqa: PLR0917  # the header's fields in their order
+    def __init__(  # the header's fields in their order
         self,
         epoch: int,
         path: int,
