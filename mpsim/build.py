@@ -11,24 +11,25 @@ from mpsim.network.link import Link, bandwidth_delay_product
 from mpsim.network.loss import Bernoulli, GilbertElliott, Loss
 from mpsim.network.rate import ConstantRate, Rate, TraceRate
 from mpsim.network.traces import read_mahimahi
-from mpsim.scenario import EventSpec, LinkSpec, Scenario
-from mpsim.tunnel.congestion import controllers
+from mpsim.scenario import EventSpec, FlowSpec, LinkSpec, Scenario
+from mpsim.tunnel import framing
+from mpsim.tunnel.congestion import Siblings, controllers
 from mpsim.tunnel.endpoint import Endpoint
+from mpsim.tunnel.framing import OUTER_MTU
 from mpsim.tunnel.incoming import Release
 from mpsim.tunnel.ingress import Ingress
-from mpsim.tunnel.loss_detection import DETECTORS
+from mpsim.tunnel.loss_detection import DETECTORS, NEVER
 from mpsim.tunnel.path import Path as TunnelPath
 from mpsim.tunnel.reorder import FixedTimeout, PassOn, ReorderBuffer
 from mpsim.tunnel.schedulers import schedulers
-from mpsim.tunnel.wire import OVERHEAD
 
 Side = Literal["local", "remote"]
 Direction = Literal["inbound", "outbound"]
 DIRECTIONS: tuple[Direction, Direction] = ("inbound", "outbound")
-# What a path carries at most, outer headers included (Ethernet's MTU).
-OUTER_MTU = 1500
-UDP_HEADERS = 28
-TCP_HEADERS = 52  # with timestamps (RFC 7323), as Linux sends them
+
+
+# Multipath TCP's option in a full segment: a mapping with 64-bit data sequence (RFC 8684, section 3.3).
+DATA_SEQUENCE_SIGNAL = 20
 
 
 def stream(seed: int, *names: str) -> Random:
@@ -40,17 +41,39 @@ def inner_mtu(scenario: Scenario) -> int:
     """Return the largest inner packet in bytes; without a tunnel what the links carry."""
     if scenario.tunnel is None:
         return OUTER_MTU
-    return scenario.tunnel.mtu or OUTER_MTU - OVERHEAD
+    return scenario.tunnel.mtu or framing.largest_inner(scenario.tunnel.transport, scenario.topology.outer)
+
+
+def tunnel_overhead(scenario: Scenario) -> int:
+    """Return the bytes that the tunnel adds to an inner packet, outer headers included; 0 without one."""
+    if scenario.tunnel is None:
+        return 0
+    return framing.overhead(scenario.tunnel.transport, scenario.topology.outer)
+
+
+def tcp_headers(scenario: Scenario) -> int:
+    """Return the bytes of the IP and TCP headers of a host's segment."""
+    return framing.tcp_headers(scenario.topology.inner)
+
+
+def udp_headers(scenario: Scenario) -> int:
+    """Return the bytes of the IP and UDP, or ICMP, headers of a host's packet."""
+    return framing.udp_headers(scenario.topology.inner)
+
+
+def is_multipath(scenario: Scenario, flow: FlowSpec) -> bool:
+    """Return whether a flow has a subflow over every link (Multipath TCP)."""
+    return scenario.mptcp is not None and flow.kind == "tcp" and flow.via == "tunnel"
 
 
 def framing_limit(scenario: Scenario, kind: str, packet_size: int | None, *, tunnelled: bool) -> float:
     """Return payload over IP bytes of a full packet, for a flow of `kind` with UDP payload `packet_size`."""
-    overhead = OVERHEAD if tunnelled else 0
+    overhead = tunnel_overhead(scenario) if tunnelled else 0
     if kind == "tcp":
         mtu = inner_mtu(scenario) if tunnelled else OUTER_MTU
-        return (mtu - TCP_HEADERS) / (mtu + overhead)
+        return (mtu - tcp_headers(scenario)) / (mtu + overhead)
     payload = packet_size or 0
-    return payload / (payload + UDP_HEADERS + overhead)
+    return payload / (payload + udp_headers(scenario) + overhead)
 
 
 def build_loss(spec: float | Mapping[str, Any], random: Random) -> Loss | None:
@@ -146,17 +169,26 @@ def build_endpoint(scenario: Scenario, side: Side, *, epoch: int, random_seed: i
         raise ValueError("the scenario has no tunnel")
     folder = Path(scenario.folder)
     detector = DETECTORS[tunnel.loss_detection]
+    overhead = tunnel_overhead(scenario)
+    # Over TCP the kernel has the window, and its send buffer says when it is full.
+    stream_based = tunnel.transport == "tcp"
+    congestion = "none" if stream_based else tunnel.congestion
     paths = [
         TunnelPath(
             index,
             name=link.name,
             metric=link.metric,
-            congestion=controllers.create(tunnel.congestion, folder),
+            congestion=controllers.create(congestion, folder),
             detection=detector(),
-            mss=inner_mtu(scenario) + OVERHEAD,
+            mss=inner_mtu(scenario) + overhead,
+            overhead=overhead,
+            budget=0.0 if stream_based else NEVER,
         )
         for index, link in enumerate(scenario.link)
     ]
+    siblings = Siblings()
+    for path in paths:
+        path.congestion.siblings = siblings
     size = tunnel.queue.size
     return Endpoint(
         paths=paths,

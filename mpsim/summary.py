@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mpsim.build import DIRECTIONS, Direction, capacity_of, framing_limit
+from mpsim.build import (
+    DATA_SEQUENCE_SIGNAL,
+    DIRECTIONS,
+    OUTER_MTU,
+    Direction,
+    capacity_of,
+    framing_limit,
+    is_multipath,
+)
 from mpsim.metrics import BIN, aggregate, failover_row
 from mpsim.network.link import Link
 from mpsim.result import SeriesRow
@@ -15,12 +23,13 @@ from mpsim.scenario import FlowSpec, Scenario
 def flow_limit(scenario: Scenario, flow: FlowSpec) -> float:
     """Return the framing limit of a flow: payload over IP bytes of its full packets."""
     tunnelled = scenario.tunnel is not None and flow.via == "tunnel"
-    return framing_limit(scenario, flow.kind, flow.packet_size, tunnelled=tunnelled)
+    limit = framing_limit(scenario, flow.kind, flow.packet_size, tunnelled=tunnelled)
+    return limit - DATA_SEQUENCE_SIGNAL / OUTER_MTU if is_multipath(scenario, flow) else limit
 
 
 def _used_links(scenario: Scenario, direction: Direction) -> list[Link]:
-    """Return the links whose sum is to be reached: without a tunnel the first alone."""
-    count = len(scenario.link) if scenario.tunnel is not None else 1
+    """Return the links whose sum is to be reached: with neither a tunnel nor Multipath TCP the first alone."""
+    count = 1 if scenario.tunnel is None and scenario.mptcp is None else len(scenario.link)
     return [capacity_of(scenario, index, direction) for index in range(count)]
 
 

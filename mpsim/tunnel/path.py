@@ -440,6 +440,7 @@ class Path:
         self.bytes_in_flight = 0
         self.lost_at = self.waiting_since = NEVER
         self.up = False
+        self.congestion.pause()
         self.down_since = now
         self.next_probe = now
         self.downs += 1

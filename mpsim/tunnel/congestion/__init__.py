@@ -1,7 +1,7 @@
 """Congestion control, one algorithm a file: used by each tunnel path and by the simulated inner TCP."""
 
 from mpsim.registry import Registry
-from mpsim.tunnel.congestion.base import AckSample, CongestionController
+from mpsim.tunnel.congestion.base import AckSample, CongestionController, Siblings
 
 controllers: Registry[CongestionController] = Registry(
     kind="congestion control",
@@ -11,7 +11,8 @@ controllers: Registry[CongestionController] = Registry(
         "none": "mpsim.tunnel.congestion.none:Unlimited",
         "newreno": "mpsim.tunnel.congestion.newreno:NewReno",
         "cubic": "mpsim.tunnel.congestion.cubic:Cubic",
+        "lia": "mpsim.tunnel.congestion.lia:Lia",
     },
 )
 
-__all__ = ["AckSample", "CongestionController", "controllers"]
+__all__ = ["AckSample", "CongestionController", "Siblings", "controllers"]

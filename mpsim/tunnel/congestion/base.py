@@ -57,6 +57,29 @@ class AckSample:
         self.marks = 0
 
 
+class Siblings:
+    """Controllers that weigh their growth against each other: an MPTCP connection's, or those of a tunnel's end.
+
+    In it are those that take part at the moment, in the order of joining; whose path is down or silent
+    leaves. Each shows the others its `cwnd` and its `srtt`.
+    """
+
+    __slots__ = ("active",)
+
+    def __init__(self) -> None:
+        self.active: list[CongestionController] = []
+
+    def join(self, controller: CongestionController) -> None:
+        """Count a controller in."""
+        if controller not in self.active:
+            self.active.append(controller)
+
+    def leave(self, controller: CongestionController) -> None:
+        """Count it no longer."""
+        if controller in self.active:
+            self.active.remove(controller)
+
+
 class CongestionController(ABC):
     """Base of all algorithms. Parameters are keyword arguments, stored under the same name."""
 
@@ -65,10 +88,24 @@ class CongestionController(ABC):
     ssthresh: float = float("inf")  # bytes
     pacing_rate: float | None = None  # bit/s; None: as the window opens
     mss: int = 0  # bytes of a full packet, as counted in flight
+    srtt: float = 0.0  # s, as the last sample had it; kept by coupled algorithms, 0: not known
+    siblings: Siblings | None = None  # set by the owner; coupled algorithms look at it
 
     def start(self, mss: int, now: float) -> None:
         """Begin, or begin anew after an outage, with packets of at most `mss` bytes at `now` (s)."""
         self.mss = mss
+        self.srtt = 0.0
+        self.resume()
+
+    def pause(self) -> None:
+        """Count no longer among the siblings: the path is down or silent."""
+        if self.siblings is not None:
+            self.siblings.leave(self)
+
+    def resume(self) -> None:
+        """Count among them again: the path answers."""
+        if self.siblings is not None:
+            self.siblings.join(self)
 
     def on_sent(self, now: float, size: int, in_flight: int) -> None:
         """Take note that `size` bytes were sent; `in_flight` counts them."""

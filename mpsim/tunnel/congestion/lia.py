@@ -1,0 +1,82 @@
+"""LIA, linked increases (RFC 6356): the coupled congestion control that Multipath TCP began with.
+
+Together the paths grow as fast as one TCP would on the best of them, and most where least is lost; each
+alone never faster than a TCP. Slow start and the answer to losses are those of NewReno (section 3).
+"""
+
+from __future__ import annotations
+
+from mpsim.tunnel.congestion.base import AckSample, CongestionController
+
+
+class Lia(CongestionController):
+    """NewReno whose additive increase is shared by the siblings.
+
+    Parameters
+        initial_window: window at the start, packets (RFC 6928)
+        beta: what is left of the window after a loss, ratio
+        minimum_window: smallest window, packets
+    """
+
+    name = "lia"
+
+    def __init__(self, *, initial_window: float = 10, beta: float = 0.5, minimum_window: float = 2) -> None:
+        self.initial_window = initial_window
+        self.beta = beta
+        self.minimum_window = minimum_window
+        self._recovery_start = -1.0
+        self._before: tuple[float, float] | None = None
+
+    def start(self, mss: int, now: float) -> None:
+        super().start(mss, now)
+        self.cwnd = self.initial_window * mss
+        self.ssthresh = float("inf")
+        self._recovery_start = -1.0
+        self._before = None
+
+    def on_acked(self, sample: AckSample) -> None:
+        self.srtt = sample.srtt
+        if not sample.cwnd_limited or sample.sent_time <= self._recovery_start:
+            return
+        if self.cwnd < self.ssthresh:
+            self.cwnd = min(self.cwnd + sample.acked, self.ssthresh)
+        else:
+            self.cwnd += sample.acked * self.mss * min(self._shared_increase(), 1 / self.cwnd)
+
+    def _shared_increase(self) -> float:
+        """Return alpha / cwnd_total of RFC 6356, section 3, in 1/bytes.
+
+        alpha makes the sum as fast as a TCP on the best path; multiplied out, cwnd_total falls away.
+        """
+        if self.siblings is None:
+            return 1 / self.cwnd
+        best = total = 0.0
+        for one in self.siblings.active:
+            if one.srtt > 0:
+                rate = one.cwnd / one.srtt
+                best = max(best, rate / one.srtt)
+                total += rate
+        return best / total**2 if total else 1 / self.cwnd
+
+    def on_lost(self, now: float, lost: int, sent_time: float, in_flight: int) -> None:
+        if sent_time <= self._recovery_start:
+            return
+        self._reduce(now)
+        self.cwnd = self.ssthresh
+
+    def on_timeout(self, now: float, in_flight: int) -> None:
+        if self._before is None or self.cwnd > self.minimum_window * self.mss:
+            self._reduce(now)
+        self.cwnd = self.minimum_window * self.mss
+
+    def _reduce(self, now: float) -> None:
+        self._before = (self.cwnd, self.ssthresh)
+        self._recovery_start = now
+        self.ssthresh = max(self.cwnd * self.beta, self.minimum_window * self.mss)
+
+    def on_loss_undone(self, now: float) -> None:
+        if self._before is not None:
+            cwnd, self.ssthresh = self._before
+            self.cwnd = max(self.cwnd, cwnd)
+            self._before = None
+            self._recovery_start = -1.0
