@@ -46,5 +46,13 @@ SYSTEMS: Mapping[str, System] = {
             "classes": "single",
         },
     ),
+    "failover": System(
+        "what routers do with a spare line: one link carries everything, the next one takes over when it is lost",
+        {"scheduler": "active-backup", "congestion": "none", "reorder": {"mode": "none"}},
+    ),
+    "session-balancing": System(
+        "what routers do with several lines: each flow keeps to one link by a hash of its addresses and ports",
+        {"scheduler": "ecmp", "congestion": "none", "reorder": {"mode": "none"}},
+    ),
     MPTCP: System("no tunnel: Multipath TCP (RFC 8684) between client and server, a subflow over every link"),
 }

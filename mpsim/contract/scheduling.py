@@ -59,8 +59,10 @@ class StubView:
 
 
 def packet(number: int) -> Packet:
-    """Return a packet of one of five flows."""
-    return Packet(40 + number * 131 % 1400, number % 5, None, cls=number % 3)
+    """Return a packet of one of five flows, that has waited since 0 s."""
+    made = Packet(40 + number * 131 % 1400, number % 5, None, cls=number % 3)
+    made.entered = 0.0
+    return made
 
 
 def attached(scheduler: Scheduler, count: int, seed: int) -> list[StubPath]:

@@ -110,7 +110,7 @@ class Dispatch:
             queue = ingress.turn() if len(active) > 1 else active[0]
             choice = select(queue.packets[0], eligible, now)
             if choice is None:
-                self._note_pacing(now)
+                self._note_waiting(now)
                 return
             if isinstance(choice, Path):
                 if len(choice.queue) >= MOST_QUEUED:
@@ -179,7 +179,9 @@ class Dispatch:
             path = min(ready, key=lambda path: path.srtt)
             self._transmit(path, packet, cls, sequence, flags, now, now_us)
 
-    def _note_pacing(self, now: float) -> None:
+    def _note_waiting(self, now: float) -> None:
+        """See to it that a packet that waits for pacing, or for the scheduler's own time, is asked for again."""
+        self.due = min(self.due, self.scheduler.next_timeout() or NEVER)
         for path in self.eligible:
             self.due = min(self.due, path.pacing_alarm(now))
 

@@ -11,6 +11,9 @@ schedulers: Registry[Scheduler] = Registry(
         "greedy": "mpsim.tunnel.schedulers.greedy:Greedy",
         "round-robin": "mpsim.tunnel.schedulers.round_robin:RoundRobin",
         "min-rtt": "mpsim.tunnel.schedulers.min_rtt:MinRtt",
+        "active-backup": "mpsim.tunnel.schedulers.active_backup:ActiveBackup",
+        "ecmp": "mpsim.tunnel.schedulers.ecmp:Ecmp",
+        "overflow": "mpsim.tunnel.schedulers.overflow:Overflow",
     },
 )
 
