@@ -1,4 +1,4 @@
-"""One portal: an Endpoint between a TUN and one UDP socket a path (python -m emulation.portal FOLDER SIDE).
+"""One portal: an Endpoint between a TUN and one channel a path (python -m emulation.portal FOLDER SIDE).
 
 All that is known about tunnels is in the endpoint; here packets are only carried. After each wake-up
 `pump` runs once, as it does in the simulation.
@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from emulation import addresses as at
+from emulation.channels import Channel, open_channel
 from emulation.loop import BATCH, Loop
 from emulation.program import Job, announce_ready, leave
-from emulation.sockets import LONGEST_DATAGRAM, UNAVAILABLE, bind_to_interface, dropped, open_path_socket
+from emulation.sockets import UNAVAILABLE
+from emulation.stream import StreamChannel
+from emulation.traffic import kernel_name
 from emulation.tun import has_carrier, open_tun, set_queue_length
 from mpsim.build import build_endpoint
 from mpsim.pcap import PcapWriter
@@ -51,9 +54,12 @@ class Portal:
         self._end = scenario.warmup + scenario.duration
         self._tun = open_tun(at.TUNNEL_INTERFACE)
         set_queue_length(at.TUNNEL_INTERFACE, TUN_QUEUE)
-        self._interfaces = [at.access_interface(side, link) for link in range(len(scenario.link))]
-        self._sockets = [open_path_socket(side, link) for link in range(len(scenario.link))]
-        self._carrier = [True] * len(self._sockets)
+        outside = at.outside(scenario)
+        self._interfaces = [outside.interface(side, link) for link in range(len(scenario.link))]
+        self._channels = _open_channels(scenario, outside, side)
+        self._streams = [(path, each) for path, each in enumerate(self._channels) if isinstance(each, StreamChannel)]
+        self._carrier = [True] * len(self._channels)
+        self._usable = [channel.connected for channel in self._channels]
         self.endpoint: Endpoint = build_endpoint(
             scenario,
             side,  # type: ignore[arg-type]
@@ -75,22 +81,21 @@ class Portal:
                 "tun_odd",
                 "send_errors",
                 "send_blocked",
-                "receive_errors",
             ),
             0,
         )
-        self._received = [0] * len(self._sockets)
-        self._sent = [0] * len(self._sockets)
+        self._received = [0] * len(self._channels)
+        self._sent = [0] * len(self._channels)
         self._series: list[tuple[float, int, float, float, float]] = []  # bin start, path, cwnd, srtt, up
         self._snapshots: list[dict[str, Any]] = []
-        self._srtt: list[list[float]] = [[] for _ in self._sockets]
+        self._srtt: list[list[float]] = [[] for _ in self._channels]
 
     def serve(self, origin: float) -> dict[str, Any]:
         """Carry packets until told to stop; return what was measured."""
         self._loop = loop = Loop(origin, self._step)
         loop.add_reader(self._tun, self._read_tun)
-        for path, opened in enumerate(self._sockets):
-            loop.add_reader(opened.fileno(), partial(self._read_socket, path))
+        for path, channel in enumerate(self._channels):
+            loop.add_reader(channel.fileno(), partial(self._read_channel, path))
         loop.call_every(BIN, BIN, self._sample)
         loop.call_every(0.0, CARRIER_INTERVAL, self._watch_carrier)
         for when in (self._begin, self._end):
@@ -105,6 +110,8 @@ class Portal:
         if endpoint.next_timeout() <= now:
             endpoint.handle_timeout(now)
         pump(endpoint, now, self._send, self._deliver)
+        while self._streams and self._fill_streams(now):
+            pump(endpoint, now, self._send, self._deliver)
         return endpoint.next_timeout()
 
     def _read_tun(self) -> None:
@@ -124,30 +131,23 @@ class Portal:
                 continue
             endpoint.receive_packet(packet, now())
 
-    def _read_socket(self, path: int) -> None:
-        endpoint, now, receive = self.endpoint, self._loop.now, self._sockets[path].recv
-        for _ in range(BATCH):
-            try:
-                data = receive(LONGEST_DATAGRAM)
-            except BlockingIOError:
-                return
-            except OSError:  # the other portal is not there yet (ECONNREFUSED), the interface is gone ...
-                self._counts["receive_errors"] += 1
-                return
-            self._received[path] += 1
+    def _read_channel(self, path: int) -> None:
+        endpoint, now = self.endpoint, self._loop.now
+        found = self._channels[path].drain()
+        self._received[path] += len(found)
+        for data in found:
             endpoint.receive_bytes(data, path, now())
 
     def _send(self, datagram: Datagram) -> None:
         path = datagram.path
         try:
-            self._sockets[path].send(encode(datagram))
+            self._channels[path].send(encode(datagram))
         except BlockingIOError:
             self._counts["send_blocked"] += 1
         except OSError as error:
             self._counts["send_errors"] += 1
-            if error.errno in UNAVAILABLE and self._carrier[path]:
-                self._carrier[path] = False
-                self.endpoint.on_path_unavailable(path, self._loop.now())
+            if error.errno in UNAVAILABLE:
+                self._judge(path, False, self._loop.now())
         else:
             self._sent[path] += 1
 
@@ -162,21 +162,46 @@ class Portal:
         if "out" in self._captures:
             self._captures["out"].write(self._loop.now(), packet.payload)
 
+    def _fill_streams(self, now: float) -> bool:
+        """Let streams go on; return whether one has room again for what the endpoint may want to send."""
+        room = False
+        for path, channel in self._streams:
+            channel.flush()
+            self._judge(path, self._carrier[path], now)
+            told = self.endpoint.paths[path]
+            if told.budget >= told.mss or not channel.connected:
+                continue
+            budget = channel.budget()
+            if budget >= told.mss:
+                self.endpoint.on_path_writable(path, budget, now)
+                room = True
+            else:
+                channel.wait_for_room()
+        return room
+
     def _watch_carrier(self, now: float) -> None:
         for path, interface in enumerate(self._interfaces):
             carrier = has_carrier(interface)
-            if carrier == self._carrier[path]:
-                continue
-            self._carrier[path] = carrier
-            if not carrier:
-                self.endpoint.on_path_unavailable(path, now)
-                continue
-            try:
-                bind_to_interface(self._sockets[path], interface)
-            except OSError:  # gone again
-                self._carrier[path] = False
-                continue
+            if carrier and not self._carrier[path]:
+                try:
+                    self._channels[path].reopen()
+                except OSError:  # gone again
+                    carrier = False
+            self._judge(path, carrier, now)
+        for _, channel in self._streams:
+            channel.tend(now)
+
+    def _judge(self, path: int, carrier: bool, now: float) -> None:
+        """Tell the endpoint if a path can be used, or no longer."""
+        self._carrier[path] = carrier
+        usable = carrier and self._channels[path].connected
+        if usable == self._usable[path]:
+            return
+        self._usable[path] = usable
+        if usable:
             self.endpoint.on_path_available(path, now)
+        else:
+            self.endpoint.on_path_unavailable(path, now)
 
     def _sample(self, now: float) -> None:
         measured = self._begin < now <= self._end + BIN / 2
@@ -216,7 +241,9 @@ class Portal:
             "delivered_packets": endpoint.incoming.delivered_packets,
             "abandoned_packets": endpoint.abandoned_packets,
             "ingress_drops": endpoint.ingress.drops,
-            "socket_drops": [dropped(opened) for opened in self._sockets],
+            "socket_drops": [channel.dropped() for channel in self._channels],
+            "receive_errors": sum(channel.receive_errors for channel in self._channels),
+            "unsent": sum(channel.unsent for channel in self._channels),
             "cpu_s": time.process_time(),
             **self._counts,
         }
@@ -239,6 +266,13 @@ class Portal:
                 entries.tofile(file)
         for capture in self._captures.values():
             capture.close()
+
+
+def _open_channels(scenario: Scenario, outside: at.Outside, side: str) -> list[Channel]:
+    tunnel = scenario.tunnel
+    assert tunnel is not None
+    congestion = kernel_name(tunnel.congestion, "tunnel") if tunnel.transport == "tcp" else ""
+    return [open_channel(tunnel.transport, outside, side, link, congestion) for link in range(len(scenario.link))]
 
 
 def main(folder: Path, side: str) -> None:

@@ -78,7 +78,8 @@ def plan(scenario: Scenario) -> list[Plan]:
     plans = []
     for index, flow in enumerate(scenario.flow):
         via = None if flow.via == "tunnel" else names[flow.via]
-        client, server = at.end_addresses(via)
+        family = at.IPV4 if flow.arrivals == "poisson" else scenario.topology.inner
+        client, server = at.end_addresses(via, family)
         spec = scenario.link[via or 0]
         round_trip = spec.delay.down + spec.delay.up + 2 * scenario.topology.server_delay
         start = 0.0 if flow.start is None else scenario.warmup + flow.start
@@ -100,14 +101,18 @@ def plan(scenario: Scenario) -> list[Plan]:
 
 def kernel_congestion(flow: FlowSpec) -> str:
     """Return the kernel's name of a TCP flow's congestion control; raises WorldError if it has none."""
-    spec = flow.congestion or "cubic"
+    return kernel_name(flow.congestion or "cubic", f"flow {flow.name}")
+
+
+def kernel_name(spec: Any, whose: str) -> str:
+    """Return the kernel's name of a congestion control; raises WorldError, saying whose it is, if it has none."""
     name = spec if isinstance(spec, str) else str(spec.get("name"))
     if isinstance(spec, dict) and len(spec) > 1:
-        raise WorldError(f"flow {flow.name}: the kernel's TCP takes no parameters for its congestion control {name}")
+        raise WorldError(f"{whose}: the kernel's TCP takes no parameters for its congestion control {name}")
     wanted = KERNEL_CONGESTION.get(name, name)
     known = Path("/proc/sys/net/ipv4/tcp_available_congestion_control").read_text().split()
     if wanted not in known:
-        raise WorldError(f"flow {flow.name}: this kernel's TCP has no {name}; it has {', '.join(known)}")
+        raise WorldError(f"{whose}: this kernel's TCP has no {name}; it has {', '.join(known)}")
     return wanted
 
 
