@@ -15,7 +15,6 @@ from mpsim.scenario import EventSpec, FlowSpec, LinkSpec, Scenario
 from mpsim.tunnel import framing
 from mpsim.tunnel.congestion import Siblings, controllers
 from mpsim.tunnel.endpoint import Endpoint
-from mpsim.tunnel.framing import OUTER_MTU
 from mpsim.tunnel.incoming import Release
 from mpsim.tunnel.ingress import Ingress
 from mpsim.tunnel.loss_detection import DETECTORS, NEVER
@@ -26,6 +25,7 @@ from mpsim.tunnel.schedulers import schedulers
 Side = Literal["local", "remote"]
 Direction = Literal["inbound", "outbound"]
 DIRECTIONS: tuple[Direction, Direction] = ("inbound", "outbound")
+OUTER_MTU = framing.OUTER_MTU  # bytes that a path carries at most, outer headers included
 
 
 # Multipath TCP's option in a full segment: a mapping with 64-bit data sequence (RFC 8684, section 3.3).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mpsim.tunnel.packet import CLASS_OTHER, Packet
 
 NEVER = float("inf")
-HEADERS = 28  # IPv4 and ICMP
+HEADERS = 28  # IPv4 and ICMP, where nothing else is said
 
 
 class Echo:
@@ -26,14 +26,15 @@ class Pinger:
         flow: flow key
         interval: seconds
         payload: ICMP payload bytes
+        headers: bytes before it
     """
 
     silent = False
 
-    def __init__(self, flow: object, *, interval: float = 0.2, payload: int = 56) -> None:
+    def __init__(self, flow: object, *, interval: float = 0.2, payload: int = 56, headers: int = HEADERS) -> None:
         self.flow = flow
         self.interval = interval
-        self.size = payload + HEADERS
+        self.size = payload + headers
         self.sent_packets = 0
         self.replies: list[tuple[float, float]] = []  # (when the request was sent, round-trip time), s
         self._at = NEVER

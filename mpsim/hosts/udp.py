@@ -8,7 +8,7 @@ from mpsim.tunnel.packet import CLASS_UDP, Packet
 from mpsim.units import BITS_PER_BYTE
 
 NEVER = float("inf")
-HEADERS = 28  # IPv4 and UDP
+HEADERS = 28  # IPv4 and UDP, where nothing else is said
 
 
 class UdpSource:
@@ -20,6 +20,7 @@ class UdpSource:
         packet_size: payload bytes of a packet
         random: draws exponential gaps (Poisson arrivals) if given, otherwise the gaps are equal
         total_bytes: payload to send; None: without end
+        headers: bytes before the payload
     """
 
     silent = False
@@ -32,10 +33,11 @@ class UdpSource:
         packet_size: int,
         random: Random | None = None,
         total_bytes: int | None = None,
+        headers: int = HEADERS,
     ) -> None:
         self.flow = flow
         self.gap = packet_size * BITS_PER_BYTE / rate
-        self.size = packet_size + HEADERS
+        self.size = packet_size + headers
         self.packet_size = packet_size
         self._random = random
         self._left = -(-total_bytes // packet_size) if total_bytes is not None else None
@@ -80,11 +82,16 @@ class UdpSource:
 
 
 class UdpSink:
-    """Counts what arrives; `window` [begin, end) says by time of sending what counts for the loss."""
+    """Counts what arrives; `window` [begin, end) says by time of sending what counts for the loss.
+
+    Parameters
+        headers: bytes before the payload
+    """
 
     silent = True
 
-    def __init__(self) -> None:
+    def __init__(self, *, headers: int = HEADERS) -> None:
+        self._headers = headers
         self.received_packets = 0
         self.delivered_bytes = 0
         self.out_of_order = 0
@@ -96,7 +103,7 @@ class UdpSink:
     def receive(self, packet: Packet, now: float) -> None:
         number, time = packet.payload
         self.received_packets += 1
-        self.delivered_bytes += packet.size - HEADERS
+        self.delivered_bytes += packet.size - self._headers
         self.delays.append(now - time)
         begin, end = self.window
         if begin <= time < end:

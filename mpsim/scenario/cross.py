@@ -17,6 +17,7 @@ from mpsim.registry import unknown
 from mpsim.scenario import limits
 from mpsim.scenario.faults import shown
 from mpsim.systems import DIRECT
+from mpsim.tunnel import framing
 from mpsim.units import format_time, parse_time
 
 Raw = Mapping[str, Any]
@@ -27,6 +28,7 @@ def cross_faults(raw: Raw, folder: Path) -> list[Fault]:
     """Find every fault that concerns more than one key."""
     return [
         *_one_way(raw),
+        *_tunnel(raw),
         *_duplicates(raw, "link"),
         *_duplicates(raw, "flow"),
         *(fault for key, link in tables(raw, "link") for fault in _link(key, link)),
@@ -46,6 +48,37 @@ def tables(raw: Raw, name: str) -> Iterator[tuple[str, Raw]]:
 def _one_way(raw: Raw) -> Iterator[Fault]:
     if "mptcp" in raw and "tunnel" in raw:
         yield Fault("mptcp", "either [mptcp] or [tunnel]; given both")
+
+
+def _word(raw: Raw, table: str, key: str) -> str:
+    """Return a word of a table as far as it is one that is known, otherwise the first of those."""
+    known = limits.WORDS[f"{table}.{key}"].now
+    found = raw.get(table)
+    given = found.get(key) if isinstance(found, Mapping) else None
+    return given if given in known else known[0]
+
+
+def _largest_mtu(raw: Raw) -> int:
+    return framing.largest_inner(_word(raw, "tunnel", "transport"), _word(raw, "topology", "outer"))
+
+
+def _tunnel(raw: Raw) -> Iterator[Fault]:
+    tunnel = raw.get("tunnel")
+    if not isinstance(tunnel, Mapping):
+        return
+    mtu, largest = tunnel.get("mtu"), _largest_mtu(raw)
+    if isinstance(mtu, int) and largest < mtu <= limits.INNER_MTU[1]:
+        yield Fault("tunnel.mtu", f"max {largest}, what this transport leaves; given {mtu}")
+    if isinstance(mtu, int) and limits.INNER_MTU[0] <= mtu < framing.LEAST_IPV6_MTU and _inner(raw) == "ipv6":
+        yield Fault("tunnel.mtu", f"min {framing.LEAST_IPV6_MTU} with IPv6 inside (RFC 8200); given {mtu}")
+    congestion = tunnel.get("congestion")
+    named = congestion.get("name") if isinstance(congestion, Mapping) else congestion
+    if tunnel.get("transport") == "tcp" and named == "none":
+        yield Fault("tunnel.congestion", 'what TCP may do, which carries the paths; given "none"')
+
+
+def _inner(raw: Raw) -> str:
+    return _word(raw, "topology", "inner")
 
 
 def _names(raw: Raw, name: str) -> list[str]:
@@ -138,13 +171,14 @@ def _flow_times(key: str, flow: Raw, raw: Raw) -> Iterator[Fault]:
 
 def largest_payload(flow: Raw, raw: Raw) -> int:
     """Bytes of payload that fit into one packet of a flow, by what it crosses."""
+    headers = framing.udp_headers(_inner(raw))
     tunnel = raw.get("tunnel")
     if not isinstance(tunnel, Mapping) or tunnel.get("system") == DIRECT or flow.get("via", "tunnel") != "tunnel":
-        return limits.PAYLOAD_BYTES[1]
-    mtu = tunnel.get("mtu")
-    if not isinstance(mtu, int) or not limits.INNER_MTU[0] <= mtu <= limits.INNER_MTU[1]:
-        mtu = limits.INNER_MTU[1]
-    return mtu - limits.IP_AND_UDP_BYTES
+        return framing.OUTER_MTU - headers
+    mtu, largest = tunnel.get("mtu"), _largest_mtu(raw)
+    if not isinstance(mtu, int) or not limits.INNER_MTU[0] <= mtu <= largest:
+        mtu = largest
+    return mtu - headers
 
 
 def _flow_payload(key: str, flow: Raw, raw: Raw) -> Iterator[Fault]:
@@ -153,7 +187,7 @@ def _flow_payload(key: str, flow: Raw, raw: Raw) -> Iterator[Fault]:
         given = flow.get(name)
         # Beyond what any payload may be, the value's own range has told it.
         if isinstance(given, int) and largest < given <= limits.PAYLOAD_BYTES[1]:
-            yield Fault(f"{key}.{name}", f"max {largest}, what fits into the tunnel; given {given}")
+            yield Fault(f"{key}.{name}", f"max {largest}, what fits into a packet on its way; given {given}")
 
 
 def _file_problem(given: Any, folder: Path, *, function: bool) -> str:

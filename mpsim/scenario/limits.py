@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mpsim.tunnel.framing import OUTER_MTU, largest_inner, udp_headers
+
 SCHEMA = 1
 
 RATE_BPS = (1e3, 100e9)  # bit/s
@@ -27,13 +29,10 @@ QUEUE_BYTES = (1500, 10**12)
 QUEUE_BDP = (0.01, 1000.0)
 FLOW_BYTES = (1, 10**12)
 
-OUTER_MTU = 1500
-IP_AND_UDP_BYTES = 20 + 8  # also IP and ICMP echo
-TUNNEL_BYTES = 24 + 16  # header and tag
-# RFC 791: every host takes 576 bytes.
-INNER_MTU = (576, OUTER_MTU - IP_AND_UDP_BYTES - TUNNEL_BYTES)
+# RFC 791: every host takes 576 bytes. At most what the leanest transport leaves; cross.py knows the others.
+INNER_MTU = (576, largest_inner("ip", "ipv4"))
 # Room for what a measuring payload carries: a sequence number and a time.
-PAYLOAD_BYTES = (16, OUTER_MTU - IP_AND_UDP_BYTES)
+PAYLOAD_BYTES = (16, OUTER_MTU - udp_headers("ipv4"))
 
 SCENARIO_FILE_BYTES = 1 << 20
 NAME_LENGTH = 32
@@ -50,15 +49,15 @@ class Words:
 # To make a reserved word work, move it to the left.
 WORDS: Mapping[str, Words] = {
     "tunnel.loss_detection": Words(("rfc9002", "nack")),
-    "tunnel.transport": Words(("udp",), ("tcp", "ip")),
+    "tunnel.transport": Words(("udp", "tcp", "ip")),
     "tunnel.mode": Words(("none",), ("aead", "mac")),
     "tunnel.classes": Words(("protocol", "single")),
     "tunnel.queue.kind": Words(("droptail",), ("codel", "fq-codel")),
     "tunnel.reorder.mode": Words(("none", "timeout"), ("adaptive", "equalise", "detect")),
     "tunnel.repair": Words((), ("retransmit", "reinject", "duplicate", "parity")),
     "tunnel.backpressure": Words(("none",), ("rwnd",)),
-    "topology.inner": Words(("ipv4",), ("ipv6",)),
-    "topology.outer": Words(("ipv4",), ("ipv6",)),
+    "topology.inner": Words(("ipv4", "ipv6")),
+    "topology.outer": Words(("ipv4", "ipv6")),
     "flow.kind": Words(("tcp", "udp", "ping", "pcap", "scapy"), ("voip", "web")),
     "flow.direction": Words(("inbound", "outbound")),
     "flow.arrivals": Words(("constant", "poisson")),

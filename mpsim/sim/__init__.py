@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import time  # noqa: TID251  # for wall_s alone
 from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mpsim.build import (
     DIRECTIONS,
     OUTER_MTU,
-    TCP_HEADERS,
     Direction,
     Side,
     apply_event,
@@ -25,6 +25,8 @@ from mpsim.build import (
     capacity_of,
     inner_mtu,
     session_epoch,
+    tcp_headers,
+    tunnel_overhead,
 )
 from mpsim.captures import Captures
 from mpsim.metrics import BIN
@@ -73,7 +75,8 @@ class Simulation:
         self.portals: dict[Side, PortalStation] = {}
         self._server_in, self._server_out = self._server_lines()
         if scenario.tunnel is not None:
-            self._build_portals(recode if through_bytes else None)
+            through = partial(recode, overhead=tunnel_overhead(scenario)) if through_bytes else None
+            self._build_portals(through)
         self._connect()
         self.flows = [self._add_flow(number) for number in range(len(scenario.flow))]
         self.recorder = Recorder(self.flows, [wire.link for wire in self.wires.values()])
@@ -298,7 +301,7 @@ def _synthesizer(scenario: Scenario) -> Synthesizer:
     named = {}
     for number, spec in enumerate(scenario.flow):
         mtu = inner_mtu(scenario) if spec.via == "tunnel" else OUTER_MTU
-        named[2 * number] = named[2 * number + 1] = Named(number, mtu - TCP_HEADERS)
+        named[2 * number] = named[2 * number + 1] = Named(number, mtu - tcp_headers(scenario))
     return Synthesizer(named)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from mpsim.build import OUTER_MTU, TCP_HEADERS, inner_mtu, stream
+from mpsim.build import OUTER_MTU, inner_mtu, stream, tcp_headers, udp_headers
 from mpsim.flow_sources import open_flow
 from mpsim.hosts.agent import Agent
 from mpsim.hosts.ping import Pinger, Responder
@@ -95,10 +95,11 @@ class TcpFlow(Flow):
     def __init__(self, scenario: Scenario, spec: FlowSpec, key: int) -> None:
         super().__init__(scenario, spec)
         tunnelled = scenario.tunnel is not None and spec.via == "tunnel"
-        mtu = inner_mtu(scenario) if tunnelled else 1500
+        mtu = inner_mtu(scenario) if tunnelled else OUTER_MTU
+        header = tcp_headers(scenario)
         congestion = controllers.create(spec.congestion or "cubic", Path(scenario.folder))
-        self.sender = self.source = TcpSender(key, congestion, mss=mtu - TCP_HEADERS, total_bytes=spec.bytes)
-        self.receiver = self.sink = TcpReceiver(key + 1)
+        self.sender = self.source = TcpSender(key, congestion, mss=mtu - header, total_bytes=spec.bytes, header=header)
+        self.receiver = self.sink = TcpReceiver(key + 1, header=header)
         self.delays = DelayHistogram()
         self._before = (0, 0, 0, 0)
         self._after = (0, 0, 0, 0)
@@ -149,9 +150,14 @@ class UdpFlow(Flow):
         assert spec.rate is not None and spec.packet_size is not None  # noqa: PT018  # the scenario checked it
         random = stream(scenario.seed, "flow", spec.name) if spec.arrivals == "poisson" else None
         self.sender = self.source = UdpSource(
-            key, rate=spec.rate, packet_size=spec.packet_size, random=random, total_bytes=spec.bytes
+            key,
+            rate=spec.rate,
+            packet_size=spec.packet_size,
+            random=random,
+            total_bytes=spec.bytes,
+            headers=udp_headers(scenario),
         )
-        self.receiver = self.sink = UdpSink()
+        self.receiver = self.sink = UdpSink(headers=udp_headers(scenario))
         self._watch()
 
     def _watch(self) -> None:
@@ -218,7 +224,7 @@ class PingFlow(Flow):
 
     def __init__(self, scenario: Scenario, spec: FlowSpec, key: int) -> None:
         super().__init__(scenario, spec)
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"headers": udp_headers(scenario)}
         if spec.interval is not None:
             options["interval"] = spec.interval
         if spec.size is not None:
