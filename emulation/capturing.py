@@ -24,6 +24,9 @@ SNAP_LENGTH = 96  # bytes: Ethernet, IP and TCP with options, or iperf3's packet
 BUFFER_KIB = 16 * 1024
 START_TIMEOUT = 10.0  # s
 TCP, UDP, ICMP = 6, 17, 1
+_ICMPV6 = 58
+_AS_ICMP = {128: 8, 129: 0}  # echo request and reply (RFC 4443, section 4) in the older numbers (RFC 792)
+_IPV4, _IPV6 = 20, 40  # bytes of header
 _FILE_HEADER = 24
 _RECORD = struct.Struct("<IIII")
 _ETHERNET = 14
@@ -44,6 +47,7 @@ class Seen(NamedTuple):
     sequence: int  # TCP: of its first payload byte, modulo 2^32
     payload: int  # bytes
     syn: bool
+    options: bytes = b""  # TCP's
 
 
 class Capture:
@@ -55,7 +59,7 @@ class Capture:
             host,
             [
                 "tcpdump", "-i", _INTERFACES[host], "-n", "-p", "-s", str(SNAP_LENGTH), "-B", str(BUFFER_KIB),
-                "--time-stamp-precision", "nano", "-Z", "root", "-w", str(folder / f"{host}.headers"), "ip",
+                "--time-stamp-precision", "nano", "-Z", "root", "-w", str(folder / f"{host}.headers"), "ip or ip6",
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -105,20 +109,28 @@ def read_capture(path: Path, offset: float) -> Iterator[Seen]:
 
 
 def _parse(frame: memoryview, when: float, length: int) -> Seen | None:
-    if len(frame) < 28 or frame[0] >> 4 != 4:
+    if len(frame) < _IPV4 + 8:
         return None
-    header = (frame[0] & 0xF) * 4
-    size = min(length, frame[2] << 8 | frame[3])
-    protocol = frame[9]
-    source = _host_of(frame[12:16])
+    version = frame[0] >> 4
+    if version == 4:
+        header, size, protocol, address = (frame[0] & 0xF) * 4, frame[2] << 8 | frame[3], frame[9], frame[12:16]
+    elif version == 6 and len(frame) >= _IPV6 + 8:
+        header, size, protocol, address = _IPV6, _IPV6 + (frame[4] << 8 | frame[5]), frame[6], frame[8:24]
+    else:
+        return None
+    size = min(length, size)
+    source = at.host_of(address)
     if protocol == TCP and len(frame) >= header + 20:
         return _tcp(frame, header, when, size, source)
     if protocol == UDP:
         near, far = _ports(frame, header, source)
         number = int.from_bytes(frame[header + 16 : header + 20], "big")
         return Seen(when, source, UDP, (near, far), size, number, 0, size - header - 8, False)
+    kind = frame[header]
+    if protocol == _ICMPV6:
+        protocol, kind = ICMP, _AS_ICMP.get(kind, kind)
     if protocol == ICMP:
-        kind, identifier = frame[header], int.from_bytes(frame[header + 4 : header + 6], "big")
+        identifier = int.from_bytes(frame[header + 4 : header + 6], "big")
         number = int.from_bytes(frame[header + 6 : header + 8], "big")
         return Seen(when, source, ICMP, (identifier, kind), size, number, 0, size - header - 8, False)
     return None
@@ -126,21 +138,18 @@ def _parse(frame: memoryview, when: float, length: int) -> Seen | None:
 
 def _tcp(frame: memoryview, header: int, when: float, size: int, source: str) -> Seen:
     sequence = int.from_bytes(frame[header + 4 : header + 8], "big")
-    identification = frame[4] << 8 | frame[5]
-    payload = size - header - (frame[header + 12] >> 4) * 4
+    length = (frame[header + 12] >> 4) * 4
+    payload = size - header - length
     syn = bool(frame[header + 13] & _FLAGS_SYN)
     ports = _ports(frame, header, source)
-    return Seen(when, source, TCP, ports, size, sequence << 16 | identification, sequence, payload, syn)
+    options = bytes(frame[header + 20 : header + length])
+    # A retransmission has the sequence of the original. IPv6 has no identification; Linux's TCP begins its options
+    # with two NOPs and a timestamp (RFC 7323) in ms, and repeats nothing within one.
+    mark = frame[4] << 8 | frame[5] if header < _IPV6 else int.from_bytes(options[6:8], "big")
+    return Seen(when, source, TCP, ports, size, sequence << 16 | mark, sequence, payload, syn, options)
 
 
 def _ports(frame: memoryview, header: int, source: str) -> tuple[int, int]:
     first = frame[header] << 8 | frame[header + 1]
     second = frame[header + 2] << 8 | frame[header + 3]
     return (first, second) if source == at.CLIENT else (second, first)
-
-
-def _host_of(address: memoryview) -> str:
-    """Tell the two ends by their networks (addresses.py)."""
-    if address[1] == 77:
-        return at.CLIENT if address[2] == 1 else at.SERVER
-    return at.CLIENT if address[3] == 1 else at.SERVER

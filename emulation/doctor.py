@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from emulation import mptcp
 from emulation.tun import DEVICE
 from mpsim.worlds import Check
 
@@ -37,6 +38,7 @@ def doctor() -> list[Check]:
         _mininet(),
         _namespaces(),
         _congestion_controls(),
+        mptcp.doctor(),
         _real_time(),
         _netem(),
         _cores(),

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from emulation import addresses as at
-from emulation import netem
+from emulation import mptcp, netem
 from emulation.capturing import Capture, clock_offset
 from emulation.machine import Load, Snapshot, is_stopped, snapshot
 from emulation.poisson import is_replayed
@@ -105,6 +105,8 @@ class Driver:
         links.wait_ready()
         if self._job.links == "own":
             network.attach_access_links()
+        if self._scenario.mptcp is not None:
+            mptcp.set_up(network, self._scenario)
         if self._scenario.tunnel is None:
             return
         portals = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -36,6 +36,9 @@ class FlowMeasure(ABC):
         self._delays: list[float] = []
         self.sent = self.lost = self.retransmitted = self.received = self.disordered = 0
         self.delivered = 0  # bytes, since the beginning
+
+    def learn(self, heard: Mapping[str, Sequence[Seen]]) -> None:
+        """Look through all that both hosts heard, before any packet is shown."""
 
     def measured(self, when: float) -> bool:
         """Return whether a time (s) lies in the measured interval."""
@@ -225,11 +228,22 @@ KINDS: dict[str, type[TcpMeasure] | type[UdpMeasure] | type[PingMeasure]] = {
 }
 
 
-def measure(plans: Sequence[Plan], seen: Mapping[str, Iterable[Seen]], begin: float, end: float) -> list[FlowMeasure]:
+def _by_kind(plan: Plan, begin: float, end: float) -> FlowMeasure:
+    return KINDS[plan.spec.kind](plan, begin, end)
+
+
+def measure(
+    plans: Sequence[Plan],
+    seen: Mapping[str, Iterable[Seen]],
+    begin: float,
+    end: float,
+    make: Callable[[Plan, float, float], FlowMeasure] = _by_kind,
+) -> list[FlowMeasure]:
     """Show every flow its packets; `seen` by host. Only flows of iperf3 and ping can be measured here."""
-    flows: list[FlowMeasure] = [KINDS[plan.spec.kind](plan, begin, end) for plan in plans]
+    flows = [make(plan, begin, end) for plan in plans]
     heard = {host: list(packets) for host, packets in seen.items()}
     for flow in flows:
+        flow.learn(heard)
         _show(flow, heard)
         flow.finish()
     return flows

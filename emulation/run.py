@@ -17,7 +17,7 @@ from typing import Any
 
 import mpsim
 from emulation import addresses as at
-from emulation import netem
+from emulation import joined, mptcp, netem
 from emulation import records as tables
 from emulation.capturing import read_capture
 from emulation.doctor import doctor, gaps
@@ -86,8 +86,9 @@ def _require(scenario: Scenario) -> None:
         first = missing[0]
         others = f" (and {len(missing) - 1} more: mpsim doctor)" if len(missing) > 1 else ""
         raise WorldError(f"emulation needs {first.name}: {first.detail}; {first.remedy}{others}")
+    mptcp.require(scenario)
     for flow in scenario.flow:
-        if flow.kind == "tcp":
+        if flow.kind in {"tcp", "echo"}:
             kernel_congestion(flow)
 
 
@@ -137,11 +138,12 @@ def _result(scenario: Scenario, records: dict[str, Any], folder: Path, wall_s: f
     rows: list[SeriesRow] = [row for flow in flows for row in flow.series()]
     rows += tables.series(scenario, records)
     links = tables.link_rows(scenario, records)
+    subflows = joined.reports(flows)
     parts = {
         "flows": [flow.row() for flow in flows],
         "links": links,
         "tunnel": tables.tunnel_row(scenario, records, folder),
-        "paths": tables.path_rows(scenario, records),
+        "paths": [*tables.path_rows(scenario, records), *joined.path_rows(scenario, flows)],
         "aggregation": aggregation_rows(scenario, {flow.plan.spec.name: flow.goodput for flow in flows}),
         "failovers": failover_rows(scenario, rows, tables.lost_while_down(links)),
     }
@@ -151,9 +153,9 @@ def _result(scenario: Scenario, records: dict[str, Any], folder: Path, wall_s: f
         wall_s=wall_s,
         parts=parts,
         rows=rows,
-        reasons=reasons(scenario, records),
+        reasons=[*reasons(scenario, records), *joined.reasons(scenario, subflows)],
         packages=("mininet",),
-        extra={"emulation": _own_record(scenario, records, job)},
+        extra={"emulation": {**_own_record(scenario, records, job), **({"mptcp": subflows} if subflows else {})}},
         captures=sorted(Path(job.pcap).glob("*.pcap")) if job.pcap else (),
     )
 
@@ -164,7 +166,7 @@ def _measured(scenario: Scenario, records: dict[str, Any], folder: Path) -> list
     offset = sum(records["clock_offset_s"]) / len(records["clock_offset_s"])
     seen = {host: read_capture(folder / f"{host}.headers", offset) for host in at.END_HOSTS}
     plans = plan(scenario)
-    captured = measure([each for each in plans if not is_replayed(each.spec)], seen, begin, end)
+    captured = measure([each for each in plans if not is_replayed(each.spec)], seen, begin, end, joined.measure_of)
     found: dict[int, FlowMeasure | ReplayedMeasure] = {flow.plan.index: flow for flow in captured}
     for each, report in zip(plans, records["flows"], strict=True):
         if is_replayed(each.spec):

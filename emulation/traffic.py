@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from emulation import addresses as at
+from emulation import mptcp
 from emulation.waiting import wait_for_line
 from mpsim.errors import WorldError
 from mpsim.scenario import FlowSpec, Scenario
@@ -55,6 +56,7 @@ class Plan:
     start: float
     stop: float
     setup: float  # s between the program's start and its first data
+    multipath: bool = False  # whether its TCP is Multipath TCP (mptcp.py)
 
     @property
     def server_port(self) -> int:
@@ -94,6 +96,7 @@ def plan(scenario: Scenario) -> list[Plan]:
                 start,
                 scenario.warmup + stop,
                 SETUP_TIME + SETUP_ROUND_TRIPS * round_trip if flow.kind in {"tcp", "udp"} else 0.0,
+                multipath=scenario.mptcp is not None and via is None and flow.kind in {"tcp", "echo"},
             )
         )
     return plans
@@ -131,7 +134,9 @@ class Flow:
         if self.plan.spec.kind == "ping":
             return
         command = ["iperf3", "-s", "-1", "-p", str(self.plan.server_port), "--forceflush"]
-        self._server = self._hosts.start(at.SERVER, command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self._server = self._hosts.start(
+            at.SERVER, self._wrapped(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
         assert self._server.stdout is not None
         if not wait_for_line(self._server.stdout, "Server listening", SERVER_TIMEOUT):
             raise WorldError(f"flow {self.plan.spec.name}: iperf3's server did not start")
@@ -141,8 +146,11 @@ class Flow:
         if self.plan.spec.kind == "ping":
             host, command = self.plan.sender, self._ping()
         else:
-            host, command = at.CLIENT, self._iperf3()
+            host, command = at.CLIENT, self._wrapped(self._iperf3())
         self._client = self._hosts.start(host, command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def _wrapped(self, command: list[str]) -> list[str]:
+        return mptcp.wrapped(command) if self.plan.multipath else command
 
     def processes(self) -> dict[str, int]:
         """Return the flow's processes that run."""
