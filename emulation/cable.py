@@ -13,7 +13,8 @@ from mpsim.pcap import PcapWriter
 
 ETHERNET_HEADER = 14
 LONGEST_FRAME = 2048
-_IPV4 = b"\x08\x00"
+_IPV4, _IPV6 = b"\x08\x00", b"\x86\xdd"
+_MULTICAST = 0x33  # first byte of the Ethernet addresses of IPv6's groups (RFC 2464, section 7)
 BIN = 0.1  # s, of the series
 
 
@@ -52,11 +53,12 @@ class Cable:
                 frame = os.read(source, LONGEST_FRAME)
             except BlockingIOError:
                 return
-            if frame[12:14] == _IPV4:
+            kind = frame[12:14]
+            if kind == _IPV4 or (kind == _IPV6 and frame[0] != _MULTICAST):
                 self.read += 1
                 send(frame, len(frame) - ETHERNET_HEADER, now())
             else:
-                # ARP and the like are no load that the model knows: they pass at once and uncounted.
+                # ARP, group reports and the like are no load that the model knows: they pass at once, uncounted.
                 self.passed_free += 1
                 self._write(frame)
 

@@ -165,17 +165,17 @@ class Network:
         mtu = f" mtu {self._inner_mtu}" if self._inner_mtu is not None else ""
         for family in self._inner:
             mine, gateway = at.end_address(end, family), at.gateway_address(end, family)
-            bits, whole = at.prefix(family), at.host_prefix(family)
+            whole = at.host_prefix(family)
             crosses = [at.cross_address(end, link, family) for link in range(self._links)]
             self._ip(
                 portal,
-                f"address add {gateway}/{bits} dev {outside}",
+                _assign(gateway, outside, family),
                 *(f"route add {cross}/{whole} dev {outside}" for cross in crosses),
             )
             self._ip(
                 end,
-                f"address add {mine}/{bits} dev {inside}",
-                *(f"address add {cross}/{whole} dev {inside}" for cross in crosses),
+                _assign(mine, inside, family),
+                *(_assign(cross, inside, family, whole) for cross in crosses),
                 f"route add {at.end_network(_far_end(end), family)} via {gateway} src {mine}{mtu}",
                 *(
                     f"route add {at.cross_address(_far_end(end), link, family)}/{whole} via {gateway} src {cross}"
@@ -189,12 +189,11 @@ class Network:
         self._ip(at.REMOTE, f"link set dev {at.SINGLE_INTERFACE} up")
         for family in self._on_links:
             isp, remote = at.single_address(at.ISP, family), at.single_address(at.REMOTE, family)
-            bits = at.prefix(family)
             everything = "0.0.0.0/0" if family == at.IPV4 else "::/0"
-            self._ip(at.ISP, f"address add {isp}/{bits} dev {at.SINGLE_SIDE}")
+            self._ip(at.ISP, _assign(isp, at.SINGLE_SIDE, family))
             self._ip(
                 at.REMOTE,
-                f"address add {remote}/{bits} dev {at.SINGLE_INTERFACE}",
+                _assign(remote, at.SINGLE_INTERFACE, family),
                 f"route add {everything} via {isp} dev {at.SINGLE_INTERFACE}",
             )
             if self._inner_mtu is not None and family in self._inner:
@@ -258,7 +257,7 @@ class Network:
         for family in self._on_links:
             gateway = at.access_address(far, link, family)
             commands = [
-                f"address add {at.access_address(side, link, family)}/{at.prefix(family)} dev {interface}",
+                _assign(at.access_address(side, link, family), interface, family),
                 f"neighbour add {gateway} lladdr {at.ethernet_address(far, link)} dev {interface} nud permanent",
             ]
             if self._outside.single and side == at.LOCAL:
@@ -296,3 +295,9 @@ class Network:
 
 def _far_end(end: str) -> str:
     return at.SERVER if end == at.CLIENT else at.CLIENT
+
+
+def _assign(address: str, interface: str, family: str, bits: int | None = None) -> str:
+    # An IPv6 address is tentative for a moment (RFC 4862, section 5.4), and nothing can be bound to it.
+    at_once = " nodad" if family == at.IPV6 else ""
+    return f"address add {address}/{bits or at.prefix(family)} dev {interface}{at_once}"

@@ -106,15 +106,19 @@ def _portals(scenario: Scenario, records: Mapping[str, Any]) -> dict[str, int]:
         missing[f"{side} TUN not written"] = total["tun_write_errors"]
         if not _pulls_cables(scenario):
             missing[f"{side} not sent"] = total["send_errors"] + total["send_blocked"]
-    if any(flow.via != "tunnel" for flow in scenario.flow):
-        return missing  # a link's counters tell no cross traffic from the tunnel's
+    assert scenario.tunnel is not None
+    if scenario.tunnel.transport == "tcp" or any(flow.via != "tunnel" for flow in scenario.flow):
+        # A link's counters tell no cross traffic from the tunnel's, and a stream's segments are not our datagrams: what
+        # is lost at a portal's interface is counted there.
+        return missing
+    outside = at.outside(scenario)
     links = programs["links"]["links"]
     for side, sends, receives in ((at.LOCAL, "outbound", "inbound"), (at.REMOTE, "inbound", "outbound")):
         total = programs[side]["total"]
         for index, (spec, path) in enumerate(zip(scenario.link, total["paths"], strict=True)):
             taken = _link(links, spec.name, sends)["read"]
             given = _link(links, spec.name, receives)["written"]
-            dropped = _dropped(records, side, at.access_interface(side, index), "tx_dropped")
+            dropped = _dropped(records, outside.link_end(side), at.access_interface(side, index), "tx_dropped")
             missing[f"{side} to link {spec.name}"] = max(0, path["sent"] - taken - dropped)
             overflow = total["socket_drops"][index]
             missing[f"link {spec.name} to {side}"] = max(0, given - path["received"] - overflow)
