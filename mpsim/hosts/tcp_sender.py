@@ -53,7 +53,7 @@ class TcpSender:
         receive_window: most payload bytes beyond what was acknowledged
         header: bytes of the IP and TCP headers of each segment
         source: where the data comes from, instead of what total_bytes says
-        most_rto: the longest that the retransmission timeout backs off to, s
+        most_rto: how far the retransmission timeout backs off at most, s
     """
 
     silent = False
@@ -337,7 +337,7 @@ class TcpSender:
 
     def _take_back_off(self) -> None:
         """Set the retransmission timeout by what is known of the path (RFC 6298, section 2.3)."""
-        self._rto = min(self.srtt + max(4 * self.rttvar, MIN_RTO_VARIANCE), self.most_rto)
+        self._rto = min(self.srtt + max(4 * self.rttvar, MIN_RTO_VARIANCE), MAX_RTO)
 
     def _on_progress(self, ack: Ack, now: float) -> None:
         if self._after_timeout:
@@ -523,7 +523,7 @@ class TcpSender:
         self._rto_at = now + self._rto
 
     def _on_timeout(self, now: float) -> None:
-        self._rto = min(2 * self._rto, self.most_rto)
+        self._rto = max(self._rto, min(2 * self._rto, self.most_rto))
         if not self._connected:
             self._send_syn(now)
             return
