@@ -26,7 +26,10 @@ class PathView(Protocol):
 
     index: int
     metric: int
-    up: bool
+
+    @property
+    def up(self) -> bool:
+        """Whether it may be chosen."""
 
     @property
     def cwnd(self) -> float:
@@ -36,11 +39,26 @@ class PathView(Protocol):
     def ssthresh(self) -> float:
         """Slow-start threshold in bytes."""
 
-    bytes_in_flight: int
-    queued_bytes: int  # given to this path, not sent yet
-    srtt: float  # seconds; 0: not known yet
-    rttvar: float  # seconds
-    min_rtt: float  # seconds
+    @property
+    def bytes_in_flight(self) -> int:
+        """Bytes sent, neither acknowledged nor lost."""
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes given to this path, not sent yet."""
+
+    @property
+    def srtt(self) -> float:
+        """Smoothed round-trip time in seconds; 0: not known yet."""
+
+    @property
+    def rttvar(self) -> float:
+        """Variation of the round-trip time in seconds."""
+
+    @property
+    def min_rtt(self) -> float:
+        """Smallest round-trip time in seconds."""
+
     latest_rtt: float  # seconds
     delivery_rate: float  # bit/s; 0: not known yet
     loss_ratio: float  # of what was sent, 0 to 1

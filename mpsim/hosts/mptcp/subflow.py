@@ -1,0 +1,204 @@
+"""One subflow as its connection and the scheduler see it: a TCP, what it was given to carry, and whether it answers."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from mpsim.hosts.mptcp.signals import MAPPING_SIZE, Chunk
+from mpsim.hosts.segments import HEADER, Ack
+from mpsim.hosts.tcp_sender import TcpSender
+from mpsim.tunnel.congestion.base import CongestionController
+from mpsim.tunnel.packet import Packet
+
+# How fast `loss_ratio` follows: of the last 64 acknowledgements.
+LOSS_GAIN = 1 / 64
+# The retransmission timer of a silent subflow backs off no further (s), so that its way's return is
+# noticed about as soon as measured with Linux's MPTCP, which used a returned link again within 1 s.
+MOST_RTO = 1.0
+# What opportunistic retransmission leaves a slow subflow at the least, segments (Linux MPTCP 0.9x: mptcp_sched.c).
+LEAST_WINDOW = 1
+
+
+class Subflow:
+    """One way of a connection (satisfies PathView and TcpSender's Source).
+
+    It is up while it is connected, its link has a carrier, and it answers: a retransmission timeout makes
+    it stale, the next acknowledgement takes that back. Stale it sends nothing new, only what TCP owes.
+
+    Parameters
+        index, name: its number in the connection and the link's name
+        flow: flow key of the packets it sends
+        congestion: its congestion control
+        mss: payload bytes of a full segment
+        fill: gives it more to carry if the scheduler wants so
+        metric: a subflow of a higher metric is used when no lower one is up (RFC 8684: backup)
+        header: bytes of the IP and TCP headers, without Multipath TCP's option
+    """
+
+    def __init__(
+        self,
+        index: int,
+        flow: object,
+        congestion: CongestionController,
+        *,
+        mss: int,
+        fill: Callable[[Subflow], None],
+        name: str = "",
+        metric: int = 0,
+        header: int = HEADER,
+    ) -> None:
+        self.index, self.name, self.metric = index, name, metric
+        self.congestion = congestion
+        self.tcp = TcpSender(flow, congestion, mss=mss, source=self, header=header + MAPPING_SIZE, most_rto=MOST_RTO)
+        self._fill = fill
+        self._segment_size = mss + header + MAPPING_SIZE
+        self.carrier = True
+        self.stale = False
+        self.penalised_at = -1.0  # last (s), as the faster one
+        self.waiting: deque[Chunk] = deque()  # given to it, not sent yet
+        self._mapped: dict[int, Chunk] = {}  # by segment, until acknowledged
+        self.latest_rtt = self.delivery_rate = self.loss_ratio = 0.0
+        self.reinjected = 0  # chunks that others had carried before
+        self.control_datagrams = self.control_bytes = 0  # it sends none beside data
+
+    # What a scheduler sees (PathView).
+
+    @property
+    def up(self) -> bool:
+        """Whether it takes new data."""
+        return self.carrier and not self.stale and self.tcp.connected
+
+    @property
+    def cwnd(self) -> float:
+        """Window in bytes of payload, as all that follows."""
+        return self.congestion.cwnd
+
+    @property
+    def ssthresh(self) -> float:
+        """Slow-start threshold."""
+        return self.congestion.ssthresh
+
+    @property
+    def bytes_in_flight(self) -> int:
+        """Sent, neither acknowledged nor lost."""
+        return self.tcp.in_flight
+
+    @property
+    def queued_bytes(self) -> int:
+        """Given to it, not sent yet."""
+        return sum(chunk.length for chunk in self.waiting)
+
+    @property
+    def srtt(self) -> float:
+        """Smoothed round-trip time (s)."""
+        return self.tcp.srtt
+
+    @property
+    def rttvar(self) -> float:
+        """Its variation (s)."""
+        return self.tcp.rttvar
+
+    @property
+    def min_rtt(self) -> float:
+        """Smallest round-trip time (s)."""
+        return self.tcp.rack.min_rtt
+
+    def can_send(self, size: int, now: float) -> bool:
+        """Return whether a full segment would leave at once."""
+        return self.up and not self.waiting and self.tcp.can_send()
+
+    # What its TCP asks for (Source).
+
+    @property
+    def available(self) -> int:
+        """Bytes that may go now; with nothing to carry it asks for more."""
+        if not self.waiting:
+            self._fill(self)
+        return self.waiting[0].length if self.waiting else 0
+
+    def take(self, most: int) -> int:
+        """Put the next chunk into a segment."""
+        chunk = self.waiting.popleft()
+        self._mapped[self.tcp.next_index] = chunk
+        return chunk.length
+
+    # What its connection says.
+
+    def give(self, chunk: Chunk) -> None:
+        """Take a chunk to carry."""
+        if chunk.carriers:
+            self.reinjected += 1
+        chunk.carriers |= 1 << self.index
+        self.waiting.append(chunk)
+
+    def carried(self, chunk: Chunk) -> bool:
+        """Return whether the chunk was given to this subflow."""
+        return bool(chunk.carriers >> self.index & 1)
+
+    def receive(self, packet: Packet, now: float) -> tuple[int, bool]:
+        """Read an acknowledgement; return how many bytes it newly covers, and whether it told of a loss."""
+        tcp = self.tcp
+        if self.stale and self.carrier:
+            self.stale = False
+            self.congestion.resume()
+        una, delivered, again = tcp.una, tcp.sample.delivered, tcp.retransmitted
+        ack: Ack = packet.payload
+        tcp.receive(packet, now)
+        for index in range(una, min(ack.ack, tcp.una)):
+            del self._mapped[index]
+        sample = tcp.sample
+        if sample.rtt is not None:
+            self.latest_rtt = sample.rtt
+        if sample.delivery_rate is not None:
+            self.delivery_rate = sample.delivery_rate
+        lost = tcp.retransmitted > again
+        self.loss_ratio += LOSS_GAIN * (lost - self.loss_ratio)
+        return sample.delivered - delivered, lost
+
+    def go_stale(self) -> list[Chunk]:
+        """Give up on what it carries for now; return that, for others to carry."""
+        given_up: list[Chunk] = []
+        if not self.stale:
+            self.stale = True
+            self.congestion.pause()
+            given_up = [chunk for chunk in self._mapped.values() if not chunk.acked]
+        for chunk in self.waiting:
+            chunk.carriers &= ~(1 << self.index)
+            given_up.append(chunk)
+        self.waiting.clear()
+        return given_up
+
+    def penalise(self) -> None:
+        """Halve the window of a subflow that others wait for (Raiciu et al., NSDI 2012, section 4.2)."""
+        congestion, least = self.congestion, LEAST_WINDOW * self.tcp.mss
+        if congestion.cwnd >= congestion.ssthresh:
+            congestion.ssthresh = max(congestion.ssthresh / 2, 2.0 * least)
+        congestion.cwnd = max(congestion.cwnd / 2, float(least))
+
+    def packets_to_send(self) -> list[Packet]:
+        """Take what is to be sent; without a carrier nothing leaves."""
+        packets = self.tcp.packets_to_send()
+        if not self.carrier:
+            return []
+        for packet in packets:
+            if packet.payload.index >= 0:
+                packet.payload.mapping = self._mapped[packet.payload.index]
+        return packets
+
+    # What the recorder counts, as of a tunnel's path.
+
+    @property
+    def sent_datagrams(self) -> int:
+        """Segments, sent again ones counted again."""
+        return self.tcp.sent_segments
+
+    @property
+    def sent_bytes(self) -> int:
+        """IP bytes, as if all segments were full."""
+        return self.tcp.sent_segments * self._segment_size
+
+    @property
+    def lost_datagrams(self) -> int:
+        """Segments sent again."""
+        return self.tcp.retransmitted
