@@ -1,7 +1,8 @@
 """The tunnel's datagrams as Scapy layers: to build, to look at, and to read captures with.
 
 Written from the header picture at the head of mpsim/tunnel/wire.py and not from its code, so that the
-two check each other. Import this module, and Scapy finds the tunnel wherever UDP port 4725 is used:
+two check each other. Import this module, and Scapy finds the tunnel wherever UDP port 4725, or protocol 253
+of IP, is used (not in a TCP stream, whose segments begin anywhere):
 
     >>> from emulation.capture import MpsimHeader, MpsimProbe
     >>> bytes(MpsimHeader(path=1) / MpsimProbe(number=7)).hex()
@@ -34,6 +35,7 @@ from scapy.layers.inet6 import IPv6
 from scapy.packet import Packet, Raw, bind_bottom_up, bind_layers
 
 PORT = 4725
+PROTOCOL = 253  # of the transport "ip" (RFC 3692)
 TYPES = {0: "data", 1: "feedback", 2: "skip", 3: "probe"}
 FLAGS = ["copy", "repair", "congestion", "reply"]  # from bit 0 upwards
 
@@ -154,6 +156,8 @@ def _bind() -> None:
     bind_layers(MpsimHeader, IPv6, type=0)
     bind_bottom_up(UDP, MpsimHeader, sport=PORT)
     bind_layers(UDP, MpsimHeader, dport=PORT)
+    bind_layers(IP, MpsimHeader, proto=PROTOCOL)
+    bind_layers(IPv6, MpsimHeader, nh=PROTOCOL)
 
 
 _bind()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -27,7 +28,7 @@ from emulation.program import Job
 from emulation.replay import write_schedules
 from emulation.replayed import ReplayedMeasure
 from emulation.runs import ISOLATED, Run, clean, new_run
-from emulation.traffic import kernel_congestion, plan
+from emulation.traffic import kernel_congestion, kernel_name, plan
 from emulation.validity import reasons, unmodelled
 from mpsim.build import OUTER_MTU, inner_mtu
 from mpsim.errors import WorldError
@@ -40,6 +41,7 @@ LINKS_VARIABLE = "MPSIM_LINKS"
 BACKENDS = ("own", "netem")
 # Building, draining and collecting take a few seconds; a run that takes so much longer hangs.
 LONGEST_EXTRA = 120.0  # s
+IPV6 = Path("/proc/sys/net/ipv6")
 MACHINE_WIDE = ("net/core/netdev_max_backlog", "net/core/rmem_max", "net/core/wmem_max")
 
 
@@ -66,6 +68,9 @@ class Emulation:
             records = json.loads((run.folder / "records.json").read_text())
             if "error" in records:
                 raise WorldError(records["error"])
+            if pcap is not None:
+                for host in at.END_HOSTS:
+                    shutil.copyfile(run.folder / f"{host}.headers", pcap / f"{host}.pcap")
             return _result(scenario, records, run.folder, time.perf_counter() - began, job)
 
     def doctor(self) -> list[Check]:
@@ -87,6 +92,10 @@ def _require(scenario: Scenario) -> None:
         others = f" (and {len(missing) - 1} more: mpsim doctor)" if len(missing) > 1 else ""
         raise WorldError(f"emulation needs {first.name}: {first.detail}; {first.remedy}{others}")
     mptcp.require(scenario)
+    if at.IPV6 in {scenario.topology.inner, scenario.topology.outer} and not IPV6.exists():
+        raise WorldError('this kernel has no IPv6; topology.inner and topology.outer can only be "ipv4"')
+    if scenario.tunnel is not None and scenario.tunnel.transport == "tcp":
+        kernel_name(scenario.tunnel.congestion, "tunnel")
     for flow in scenario.flow:
         if flow.kind in {"tcp", "echo"}:
             kernel_congestion(flow)
