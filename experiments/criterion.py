@@ -56,10 +56,11 @@ class Effort:
     warmup: float  # s, not measured
     duration: float  # s, measured, where a criterion does not need its own
     quick: bool
+    fixed: bool = False  # the repetitions are what the user wants, no more and no less
 
     def timing(self, duration: float | None = None, repetitions: int | None = None) -> Timing:
         """Give times and repetitions; what a criterion asks for in full is asked for less when quick."""
-        wanted = self.repetitions if repetitions is None or self.quick else repetitions
+        wanted = self.repetitions if repetitions is None or self.quick or self.fixed else repetitions
         return Timing(self.warmup, self.duration if duration is None else duration, wanted)
 
 

@@ -128,9 +128,7 @@ def curves(
                     _curve(room, [one for one in some if one.y.count], COLOURS[number % len(COLOURS)], worlds, world)
             for name, line in (lines or {}).items():
                 room.plot(*zip(*line, strict=True), color="#777777", lw=0.9, linestyle=(0, (2, 1)))
-                room.annotate(
-                    name, line[-1], xytext=(-2, 3), textcoords="offset points", fontsize=SMALL, ha="right"
-                )
+                room.annotate(name, line[-1], xytext=(-2, 3), textcoords="offset points", fontsize=SMALL, ha="right")
             if log_x:
                 room.set_xscale("log")
             room.set_title(panel, loc="left")
@@ -215,7 +213,9 @@ def band(
         each = chosen.groupby("bin")["value"].agg(combine)
         each = each[(each.index >= -1e-9) & (each.index < duration - 1e-9)]
         if len(each):
-            found.append(each.groupby((each.index + 1e-9) // window * window).agg("max" if combine == "max" else "mean"))
+            found.append(
+                each.groupby((each.index + 1e-9) // window * window).agg("max" if combine == "max" else "mean")
+            )
     if not found:
         return None
     together = np.array([one.reindex(found[0].index).to_numpy(dtype=float) for one in found]) * factor
@@ -231,6 +231,7 @@ def time_lines(
     targets: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     events: Mapping[float, str] | None = None,
     y_top: float | None = None,
+    shared_y: bool = True,
 ) -> Figure:
     """Draw bands: a row of panels each row, a column each column, a colour each label, a stroke each world.
 
@@ -242,7 +243,7 @@ def time_lines(
     )
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 0.9 + 1.75 * max(1, len(rows))), layout="constrained")
-        rooms = figure.subplots(max(1, len(rows)), max(1, len(columns)), sharex=True, sharey=y_top is None, squeeze=False)
+        rooms = figure.subplots(max(1, len(rows)), max(1, len(columns)), sharex=True, sharey=shared_y, squeeze=False)
         for line, row in zip(rooms, rows, strict=False):
             for room, column in zip(line, columns, strict=False):
                 for one in (one for one in drawn if (one.row, one.column) == (row, column)):

@@ -136,7 +136,9 @@ def _figure(picture: Picture, out: Path) -> str:
     figure.savefig(bytes_, format="png", dpi=SCREEN_DPI, metadata={"Software": None})
     code = base64.b64encode(bytes_.getvalue()).decode()
     caption = html.escape(picture.caption)
-    return f'<figure><img alt="{caption}" src="data:image/png;base64,{code}"><figcaption>{caption}</figcaption></figure>'
+    return (
+        f'<figure><img alt="{caption}" src="data:image/png;base64,{code}"><figcaption>{caption}</figcaption></figure>'
+    )
 
 
 def _table(table: Table, *, opened: bool = False) -> str:

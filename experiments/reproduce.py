@@ -8,7 +8,7 @@ first repetition of every criterion before the second of any.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from experiments.base import EMULATION, Outcome, Trial, run_trials, worlds_of
@@ -65,9 +65,7 @@ class Evaluation:
         chosen = choose(options.ids)
         worlds = worlds_of(options.world)
         found = {world: _run(chosen, world, _effort(world, options), options) for world in worlds}
-        answers = [
-            Answer(one, {world: Runs(found[world][one.id], world) for world in worlds}) for one in chosen
-        ]
+        answers = [Answer(one, {world: Runs(found[world][one.id], world) for world in worlds}) for one in chosen]
         for answer in answers:
             answer.verdicts = {world: answer.criterion.verdict(runs) for world, runs in answer.worlds.items()}
         page = write_report(answers, worlds, options.out)
@@ -95,7 +93,7 @@ def _effort(world: str, options: Options) -> Effort:
     effort = (QUICK if options.quick else FULL)[world]
     if options.repetitions is None:
         return effort
-    return Effort(options.repetitions, effort.warmup, effort.duration, effort.quick)
+    return replace(effort, repetitions=options.repetitions, fixed=True)
 
 
 def _run(chosen: Sequence[Criterion], world: str, effort: Effort, options: Options) -> Mapping[str, list[Outcome]]:

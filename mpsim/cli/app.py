@@ -49,6 +49,7 @@ def emulate(
 @app.command()
 def sweep(
     file: File,
+    *,
     jobs: Annotated[
         int | None, typer.Option("-j", "--jobs", min=1, max=256, help="processes; default: one a core")
     ] = None,
@@ -56,11 +57,17 @@ def sweep(
     seed: Seed = None,
     set_: Set = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="default: out/NAME; the same command resumes")] = None,
+    world: Annotated[str, typer.Option(help="simulation or emulation")] = "simulation",
+    only: Annotated[
+        str | None, typer.Option(metavar="LABEL|KEY", help="this run alone, such as one that failed")
+    ] = None,
+    series: Annotated[bool, typer.Option("--series", help="write the series of all runs to series.csv")] = False,
 ) -> int:
     """Run the grid of a scenario's sweep table, one row a run."""
-    from mpsim.cli.sweeping import run_grid
+    from mpsim.cli.sweeping import Options, run_grid
 
-    return run_grid(file, overrides=set_ or (), seed=seed, out=out, jobs=jobs, repetitions=reps)
+    options = Options(out, jobs, reps, world, only, series)
+    return run_grid(file, overrides=set_ or (), seed=seed, options=options)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""``mpsim experiment`` and ``mpsim reproduce``: what is installed under ``mpsim.experiments`` and ``mpsim.evaluations``."""
+"""``mpsim experiment`` and ``mpsim reproduce``: what is installed as an experiment, or as the evaluation."""
 
 from __future__ import annotations
 
