@@ -9,32 +9,30 @@ from __future__ import annotations
 
 import copy
 import csv
-import hashlib
-import multiprocessing
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 import numpy as np
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-import emulation
-from mpsim.errors import MpsimError, WorldError
+from mpsim.errors import WorldError
+from mpsim.progress import Bar
+from mpsim.runs import Run
 from mpsim.scenario import Scenario, parse
 from mpsim.store import Row, Store
-from mpsim.sweep import Run, key_of, run_one, tidy
-from mpsim.worlds import SIMULATION, find
+from mpsim.sweep import STORE, complete
+from mpsim.workers import LocalWorkers, Workers
+from mpsim.worlds import SIMULATION
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EMULATION = "emulation"
 # Repetitions of a deterministic simulation differ only if something does: each flow starts up to so much later.
 LATEST_START_S = 1.0
-# A run that the machine disturbed is tried once more; if that fails too it is shown and stays out of medians.
-TRIES = 2
 
 Labels = Mapping[str, Any]
 
@@ -65,6 +63,11 @@ class Trial:
     world: str
     scenario: Scenario
 
+    @property
+    def told(self) -> str:
+        """World and labels, for people."""
+        return ", ".join([self.world, *(str(value) for value in self.labels.values())])
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -82,6 +85,19 @@ class Outcome:
         """Give one number of the run, or None where it has none."""
         value = self.row.numbers.get(key)
         return None if value is None else float(value)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The contents of the run's result.json; empty if it failed."""
+        return self.row.data
+
+    def series(self) -> pd.DataFrame:
+        """Give the run's series.csv; without a row if it failed."""
+        return self.row.frame("series")
+
+    def frame(self, part: str) -> pd.DataFrame:
+        """Give "series", or a part of result.json such as "flows", as a DataFrame."""
+        return self.row.frame(part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,84 +134,50 @@ def scenario_of(raw: Mapping[str, Any], timing: Timing, seed: int) -> Scenario:
     return parse(mapping)
 
 
-def run_trials(trials: Sequence[Trial], folder: Path, title: str) -> list[Outcome]:
-    """Run what has no row yet in ``folder``, and give an outcome for every trial, in their order.
+@overload
+def run_trials(
+    trials: Sequence[Trial],
+    folder: Path,
+    title: str,
+    *,
+    strict: bool = True,
+    run: Literal[True] = True,
+    workers: Workers | None = None,
+) -> list[Outcome]: ...
 
-    Raises WorldError if a run failed, which is not the same as a finished one that may not be believed.
+
+@overload
+def run_trials(
+    trials: Sequence[Trial], folder: Path, title: str, *, strict: bool = True, run: bool, workers: Workers | None = None
+) -> list[Outcome | None]: ...
+
+
+def run_trials(
+    trials: Sequence[Trial],
+    folder: Path,
+    title: str,
+    *,
+    strict: bool = True,
+    run: bool = True,
+    workers: Workers | None = None,
+) -> Sequence[Outcome | None]:
+    """Run what has no good row yet in ``folder``, and give an outcome for every trial, in their order.
+
+    strict: raise WorldError if a run failed, which is not the same as a finished one that may not be believed;
+    run: False runs nothing, and what has no row gives None; workers: who makes simulated runs, default all cores.
     """
-    keys = [_key(trial) for trial in trials]
-    console = Console(stderr=True)
-    columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
-    with Store(folder / "runs.sqlite") as store, Progress(*columns, console=console) as progress:
-        done = {key for key, row in store.rows(keys).items() if _is_done(row)}
-        task = progress.add_task(title, total=len(set(keys)), completed=len(done))
-        missing = {key: trial for key, trial in zip(keys, trials, strict=True) if key not in done}
-        for row in _run(missing):
-            store.put(row)
-            progress.advance(task)
-            if row.error or not row.valid:
-                told = row.error or f"not to be believed: {row.numbers.get('invalid_reasons', '')}"
-                progress.console.print(f"{row.label}: {told}", markup=False, soft_wrap=True)
-        rows = store.rows(keys)
+    runs = [Run.of(trial.scenario, trial.world, trial.told) for trial in trials]
+    with Store(folder / STORE) as store:
+        if run:
+            with Bar(title) as progress:
+                complete(runs, store, workers or LocalWorkers(len(os.sched_getaffinity(0))), progress)
+        rows = store.rows(run.key for run in runs)
     failed = [row for row in rows.values() if row.error is not None]
-    if failed:
+    if failed and strict:
         first = f"{failed[0].label}: {failed[0].error}"
         raise WorldError(f"{len(failed)} of {len(rows)} runs failed; the same command tries them again; first {first}")
-    return [Outcome(trial, rows[key]) for key, trial in zip(keys, trials, strict=True)]
-
-
-def _is_done(row: Row) -> bool:
-    # A simulated run would only be disbelieved again; the machine of an emulated one may be calmer now.
-    return row.error is None and (bool(row.valid) or row.world == SIMULATION)
-
-
-def _run(missing: Mapping[str, Trial]) -> Iterator[Row]:
-    simulated = {key: trial for key, trial in missing.items() if trial.world == SIMULATION}
-    if simulated:
-        cores = min(len(os.sched_getaffinity(0)), len(simulated))
-        with ProcessPoolExecutor(cores, mp_context=multiprocessing.get_context("spawn")) as pool:
-            futures = [pool.submit(run_one, _plain(key, trial)) for key, trial in simulated.items()]
-            for future in as_completed(futures):
-                yield future.result()
-    for key, trial in missing.items():
-        if trial.world != SIMULATION:
-            yield _emulate(key, trial)
-
-
-def _plain(key: str, trial: Trial) -> Run:
-    return Run(key, _told(trial), {}, 0, trial.scenario.as_dict(), str(trial.scenario.folder))
-
-
-def _emulate(key: str, trial: Trial) -> Row:
-    row = Row(key, _told(trial), trial.world, trial.scenario.seed)
-    for tried in range(1, TRIES + 1):
-        try:
-            result = find(trial.world).run(trial.scenario)
-        except MpsimError as error:
-            row = replace(row, error=" ".join(str(error).split()))
-            continue
-        told = {"tries": tried, "invalid_reasons": "; ".join(result.invalid_reasons)}
-        row = replace(row, error=None, valid=result.valid, numbers={**tidy(result.data), **told})
-        if result.valid:
-            break
-    return row
-
-
-def _told(trial: Trial) -> str:
-    return ", ".join([trial.world, *(str(value) for value in trial.labels.values())])
-
-
-def _key(trial: Trial) -> str:
-    if trial.world == SIMULATION:
-        return key_of(trial.scenario)
-    return key_of(trial.scenario, f"{trial.world} {_emulation_sources()}")
-
-
-def _emulation_sources() -> str:
-    digest = hashlib.sha256()
-    for path in sorted(Path(emulation.__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    found = [rows.get(run.key) for run in runs]
+    return [None if row is None else Outcome(trial, row) for trial, row in zip(trials, found, strict=True)]
 
 
 def values_of(outcomes: Iterable[Outcome], key: str, **labels: Any) -> list[float]:

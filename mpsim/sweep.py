@@ -1,41 +1,80 @@
-"""Many runs: a grid times repetitions, in worker processes, resumable because every run is known by a key.
+"""Many runs: a grid times repetitions, made by workers, resumable because every run is known by a key.
 
-The key covers the canonical scenario with its seed, the contents of the files it names, our own sources and the world.
-So the same command runs what is missing, and a changed trace or a changed line of mpsim runs again.
+The same command runs what is missing, and a changed trace or a changed line of mpsim runs again. One process commits
+the rows, as they come; it, or any worker, may be killed at any moment.
 """
 
 from __future__ import annotations
 
 import csv
-import functools
-import hashlib
 import json
-import multiprocessing
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-from mpsim.errors import MpsimError
-from mpsim.scenario import Scenario, parse
-from mpsim.scenario.files import named_files
+from mpsim import locks
+from mpsim.errors import Fault, InputError
+from mpsim.result import COLUMNS
+from mpsim.runs import Run
+from mpsim.scenario import Scenario
 from mpsim.store import Row, Store
-from mpsim.worlds import SIMULATION, find
+from mpsim.workers import LocalWorkers, Watch, Workers
+from mpsim.worlds import SIMULATION
+
+STORE = "runs.sqlite"
+
+
+class Progress(Watch, Protocol):
+    """Who is told how far a list of runs has come."""
+
+    def begin(self, runs: Sequence[Run], missing: Sequence[Run]) -> None:
+        """Runs that are asked for, and those of them that have to be made."""
+
+    def finished(self, row: Row) -> None:
+        """A run has ended and its row is committed."""
+
+
+def complete(runs: Sequence[Run], store: Store, workers: Workers, progress: Progress) -> None:
+    """Make the runs that have no good row yet, and commit each as it ends.
+
+    Runs of a world that needs the machine for itself come after those of the simulation, one after the other,
+    in processes of this machine.
+    """
+    with locks.only_one(store.path.with_name(f"{store.path.name}.lock")):
+        todo = missing(runs, store)
+        progress.begin(runs, todo)
+        for made_by, some in (
+            (workers, [run for run in todo if run.world == SIMULATION]),
+            (LocalWorkers(1), [run for run in todo if run.world != SIMULATION]),
+        ):
+            with closing(made_by.rows(some, progress)) as rows:
+                for row in rows:
+                    store.put(row)
+                    progress.finished(row)
+
+
+def missing(runs: Sequence[Run], store: Store) -> list[Run]:
+    """Give the runs that have no row yet, or one that another try may better."""
+    done = {key for key, row in store.rows(run.key for run in runs).items() if is_done(row)}
+    return list({run.key: run for run in runs if run.key not in done}.values())
+
+
+def is_done(row: Row) -> bool:
+    """Whether a row stays as it is: simulated again it would be the same; the machine of an emulation may be calmer."""
+    return row.error is None and (bool(row.valid) or row.world == SIMULATION)
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One run to be done, as plain data that a worker process can be given."""
+class Point:
+    """A run and its place in the grid."""
 
-    key: str
-    label: str
-    point: Mapping[str, Any]  # the values of the swept keys
+    run: Run
+    name: str
+    values: Mapping[str, Any]  # of the swept keys
     repetition: int
-    scenario: Mapping[str, Any]  # Scenario.as_dict()
-    folder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,50 +88,69 @@ class Count:
 class Sweep:
     """The runs of a grid and their rows in ``folder``."""
 
-    def __init__(self, scenario: Scenario, points: Sequence[Scenario], *, repetitions: int, folder: Path) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        points: Sequence[Scenario],
+        *,
+        repetitions: int,
+        folder: Path,
+        world: str = SIMULATION,
+        only: str | None = None,
+    ) -> None:
+        """Lay out the grid; ``only`` is a run's label, or the beginning of its key: no other is made."""
         values = _grid_values(scenario.sweep, points)
-        self.runs = [
-            _run(point, value, repetition)
-            for point, value in zip(points, values, strict=True)
+        self.points = [
+            _point(scenario, value, repetition, world)
+            for scenario, value in zip(points, values, strict=True)
             for repetition in range(repetitions)
         ]
-        self._swept = list(scenario.sweep)
+        self.chosen = [point.run for point in self.points if _is_meant(point.run, only)]
+        if not self.chosen:
+            raise InputError(
+                [Fault("--only", f'a run\'s label, or the beginning of its key, is needed; given "{only}"')]
+            )
         self._folder = folder
-        self._store = Store(folder / "runs.sqlite")
+        self._store = Store(folder / STORE)
 
     def missing(self) -> list[Run]:
-        """Give the runs that have no row yet, or a failed one."""
-        done = {key for key, row in self._store.rows(run.key for run in self.runs).items() if row.error is None}
-        return list({run.key: run for run in self.runs if run.key not in done}.values())
+        """Give the runs to be made that have no row yet, or a failed one."""
+        return missing(self.chosen, self._store)
 
-    def run(self, jobs: int) -> Iterator[Row]:
-        """Run what is missing in ``jobs`` processes, committing and giving each row as it is finished."""
-        missing = self.missing()
-        if not missing:
-            return
-        pool = ProcessPoolExecutor(min(jobs, len(missing)), mp_context=multiprocessing.get_context("spawn"))
-        try:
-            futures = {pool.submit(run_one, run): run for run in missing}
-            for future in as_completed(futures):
-                row = _row_of(future, futures.pop(future))
-                self._store.put(row)
-                yield row
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    def run(self, workers: Workers, progress: Progress) -> None:
+        """Make what is missing."""
+        complete(self.chosen, self._store, workers, progress)
 
     def export(self) -> Count:
         """Write runs.csv, one tidy row a run in the order of the grid, and count what went wrong."""
-        rows = self._store.rows(run.key for run in self.runs)
-        lines = [_line(run, rows[run.key]) for run in self.runs if run.key in rows]
-        columns = list(dict.fromkeys(key for line in lines for key in line))
-        unfinished = self._folder / "runs.csv.part"
+        ended = self._ended()
+        lines = [_line(point, row) for point, row in ended]
+        self._write("runs.csv", list(dict.fromkeys(key for line in lines for key in line)), iter(lines))
+        return Count(sum(row.error is not None for _, row in ended), sum(row.valid is False for _, row in ended))
+
+    def export_series(self) -> Path:
+        """Write series.csv: the series of all runs, each row with the grid's values, repetition and key before it."""
+        ended = self._ended()
+        swept = list(dict.fromkeys(key for point, _ in ended for key in point.values))
+        lines = (
+            {**_place(point), "key": row.key, **dict(zip(COLUMNS, values, strict=True))}
+            for point, row in ended
+            for values in row.series()
+        )
+        return self._write("series.csv", ["name", *swept, "repetition", "key", *COLUMNS], lines)
+
+    def _ended(self) -> list[tuple[Point, Row]]:
+        rows = self._store.rows(point.run.key for point in self.points)
+        return [(point, rows[point.run.key]) for point in self.points if point.run.key in rows]
+
+    def _write(self, name: str, columns: Sequence[str], lines: Iterator[Mapping[str, Any]]) -> Path:
+        """Write a table, whole or not at all."""
+        unfinished = self._folder / f"{name}.part"
         with unfinished.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns, lineterminator="\n")
             writer.writeheader()
             writer.writerows(lines)
-        unfinished.replace(self._folder / "runs.csv")
-        done = [rows[run.key] for run in self.runs if run.key in rows]
-        return Count(sum(row.error is not None for row in done), sum(row.valid is False for row in done))
+        return unfinished.replace(self._folder / name)
 
     def __enter__(self) -> Self:
         return self
@@ -103,65 +161,29 @@ class Sweep:
         self._store.close()
 
 
-def run_one(run: Run) -> Row:
-    """Run once in this process; whatever goes wrong becomes the row's error."""
-    scenario = parse(run.scenario, run.folder)
-    row = functools.partial(Row, run.key, run.label, SIMULATION, scenario.seed)
-    try:
-        result = find(SIMULATION).run(scenario)
-        return row(valid=result.valid, numbers=tidy(result.data))
-    except MpsimError as error:
-        return row(error=" ".join(str(error).split()))
-    except Exception as error:  # noqa: BLE001  # one wrong scheduler must not stop the grid
-        return row(error=" ".join(f"{type(error).__name__}: {error}".split()))
+def _is_meant(run: Run, only: str | None) -> bool:
+    return only is None or run.label == only or (bool(only) and run.key.startswith(only))
 
 
-def tidy(data: Mapping[str, Any]) -> dict[str, float | None]:
-    """Give the numbers of a result as one row: ``aggregation.inbound.ratio``, ``flow.download.goodput_bps``."""
-    row: dict[str, float | None] = {}
-    for one in data["aggregation"]:
-        row |= _numbers(f"aggregation.{one['direction']}", one)
-    for one in data["flows"]:
-        row |= _numbers(f"flow.{one['name']}", one)
-    row |= _numbers("tunnel", data["tunnel"] or {})
-    for number, one in enumerate(data["failovers"]):
-        row |= _numbers(f"failover.{number}", one)
-    return row
+def _line(point: Point, row: Row) -> dict[str, Any]:
+    ran = {"seed": row.seed, "world": row.world, "valid": row.valid, "error": row.error, "key": row.key}
+    return {**_place(point), **ran, **row.numbers}
 
 
-def _numbers(prefix: str, values: Mapping[str, Any]) -> dict[str, float | None]:
-    row: dict[str, float | None] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            row |= _numbers(f"{prefix}.{key}", value)
-        elif value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
-            row[f"{prefix}.{key}"] = value
-    return row
-
-
-def _row_of(future: Future[Row], run: Run) -> Row:
-    try:
-        return future.result()
-    except Exception as error:  # noqa: BLE001  # a worker that died takes its neighbours along; all are tried again
-        seed = int(run.scenario["seed"])
-        return Row(run.key, run.label, SIMULATION, seed, error=f"worker process ended: {type(error).__name__}")
-
-
-def _line(run: Run, row: Row) -> dict[str, Any]:
-    head = {"name": run.scenario["name"], **{key: _cell(value) for key, value in run.point.items()}}
-    ran = {"repetition": run.repetition, "seed": row.seed, "world": row.world, "valid": row.valid, "error": row.error}
-    return {**head, **ran, **row.numbers}
+def _place(point: Point) -> dict[str, Any]:
+    values = {key: _cell(value) for key, value in point.values.items()}
+    return {"name": point.name, **values, "repetition": point.repetition}
 
 
 def _cell(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, dict | list) else value
 
 
-def _run(point: Scenario, value: Mapping[str, Any], repetition: int) -> Run:
-    scenario = point.model_copy(update={"seed": point.seed + repetition})
-    told = ", ".join(f"{key}={_cell(one)}" for key, one in value.items())
-    label = f"{told or point.name}, repetition {repetition}"
-    return Run(key_of(scenario), label, value, repetition, scenario.as_dict(), str(point.folder.resolve()))
+def _point(scenario: Scenario, values: Mapping[str, Any], repetition: int, world: str) -> Point:
+    scenario = scenario.model_copy(update={"seed": scenario.seed + repetition})
+    told = ", ".join(f"{key}={_cell(one)}" for key, one in values.items())
+    label = f"{told or scenario.name}, repetition {repetition}"
+    return Point(Run.of(scenario, world, label), scenario.name, values, repetition)
 
 
 def _grid_values(grid: Mapping[str, Sequence[Any]], points: Sequence[Scenario]) -> list[dict[str, Any]]:
@@ -172,26 +194,3 @@ def _grid_values(grid: Mapping[str, Sequence[Any]], points: Sequence[Scenario]) 
     if len(values) != len(points):
         raise ValueError("points are not the expanded grid")
     return values
-
-
-def key_of(scenario: Scenario, world: str = SIMULATION) -> str:
-    """Give the key of a run: a hash over everything that decides its outcome."""
-    text = json.dumps(scenario.as_dict(), sort_keys=True)
-    parts = [world.encode(), text.encode(), own_sources()]
-    parts += [scenario.path_of(name).read_bytes() for name in named_files(scenario.as_dict())]
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return digest.hexdigest()
-
-
-@functools.cache
-def own_sources() -> bytes:
-    """Hash every source file of mpsim."""
-    package = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(os.fsencode(path.relative_to(package)))
-        digest.update(path.read_bytes())
-    return digest.digest()

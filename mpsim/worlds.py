@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -73,7 +74,20 @@ def find(name: str) -> World:
                 f"the {name} is not installed completely ({reason}): pip install 'mpsim[{name}]'"
             ) from error
         return found
-    raise WorldError(f"no world {name!r} is installed; known: {', '.join(names())}")
+    raise _unknown(name)
+
+
+def package(name: str) -> Path:
+    """Give the folder of the sources that an installed world is made of. Raises WorldError if there is none."""
+    for point in entry_points(group=GROUP, name=name):
+        found = find_spec(point.module.partition(".")[0])
+        if found is not None and found.submodule_search_locations:
+            return Path(found.submodule_search_locations[0])
+    raise _unknown(name)
+
+
+def _unknown(name: str) -> WorldError:
+    return WorldError(f"no world {name!r} is installed; known: {', '.join(names())}")
 
 
 def names() -> list[str]:

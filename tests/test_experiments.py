@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from experiments import base, equal_links, fidelity
 from experiments.base import Outcome, Spread, Timing, Trial, run_trials, scenario_of
 from experiments.tables import as_markdown, as_text
 from mpsim.errors import WorldError
+from mpsim.runs import Run
 from mpsim.store import Row
+from mpsim.workers import Watch
 
 SHORT = Timing(warmup=1.0, duration=1.0, repetitions=2)
 RAW: Mapping[str, Any] = {
@@ -92,11 +94,18 @@ class TestRunning:
         assert [one.trial for one in first] == trials
         assert 1.5e6 < (first[0].number("flow.download.goodput_bps") or 0.0) <= 2e6
 
-        def refuse(_missing: object) -> None:
-            assert _missing == {}
+        again = run_trials(trials, tmp_path, "test", workers=Refusing())
+        assert again == first
 
-        monkeypatch.setattr(base, "_run", lambda missing: refuse(missing) or iter(()))
-        assert run_trials(trials, tmp_path, "test") == first
+    def test_gives_series_and_data_of_a_run(self, tmp_path: Path) -> None:
+        (one,) = run_trials([trial(1)], tmp_path, "test")
+        assert set(one.series()["entity"]) >= {"flow/download", "link/a"}
+        assert [flow["goodput_bps"] for flow in one.data["flows"]] == one.frame("flows")["goodput_bps"].tolist()
+
+    def test_runs_nothing_if_only_finished_ones_are_wanted(self, tmp_path: Path) -> None:
+        run_trials([trial(1)], tmp_path, "test")
+        found = run_trials([trial(2), trial(1)], tmp_path, "test", run=False)
+        assert [one is None for one in found] == [True, False]
 
     def test_equal_trials_run_once(self, tmp_path: Path) -> None:
         twins = [trial(1, case="x"), trial(1, case="y")]
@@ -104,36 +113,28 @@ class TestRunning:
         assert first.row == second.row
         assert first.trial.labels != second.trial.labels
 
-    def test_a_failed_run_is_an_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        def fail(missing: Mapping[str, Trial]) -> Any:
-            return iter([Row(key, "label", "simulation", 1, error="broken") for key in missing])
-
-        monkeypatch.setattr(base, "_run", fail)
-        with pytest.raises(WorldError, match=r"1 of 1 runs failed.*broken"):
-            run_trials([trial(1)], tmp_path, "test")
-
-    def test_a_disturbed_run_is_tried_twice(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        class Disturbed:
-            runs = 0
-
-            def run(self, _scenario: object) -> Any:
-                self.runs += 1
-                return FakeResult(valid=False)
-
-        world = Disturbed()
-        monkeypatch.setattr(base, "find", lambda _name: world)
-        row = base._emulate("key", trial(1, world="emulation"))
-        assert world.runs == base.TRIES == 2
-        assert row.valid is False
-        assert row.numbers["invalid_reasons"] == "too slow"
-        assert not base._is_done(row)
+    def test_a_failed_run_is_an_error_unless_the_rest_has_to_go_on(self, tmp_path: Path) -> None:
+        good, broken = trial(1), trial(2)
+        run_trials([good], tmp_path, "test")
+        with pytest.raises(WorldError, match=r"1 of 2 runs failed.*broken"):
+            run_trials([good, broken], tmp_path, "test", workers=Failing())
+        found = run_trials([good, broken], tmp_path, "test", workers=Failing(), strict=False)
+        assert [one.believed for one in found] == [True, False]
+        assert found[1].row.error == "broken"
+        assert found[1].number("flow.download.goodput_bps") is None
 
 
-class FakeResult:
-    def __init__(self, *, valid: bool) -> None:
-        self.valid = valid
-        self.invalid_reasons = [] if valid else ["too slow"]
-        self.data = {"aggregation": [], "flows": [], "tunnel": None, "failovers": []}
+class Refusing:
+    def rows(self, runs: Sequence[Run], watch: Watch) -> Generator[Row, None, None]:
+        assert not runs
+        yield from ()
+
+
+class Failing:
+    def rows(self, runs: Sequence[Run], watch: Watch) -> Generator[Row, None, None]:
+        for run in runs:
+            watch.started(run)
+            yield Row(run.key, run.label, run.world, run.seed, error="broken")
 
 
 class TestEqualLinks:

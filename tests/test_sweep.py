@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from commanding import Mpsim
 
-from mpsim import sweep as module
 from mpsim.scenario import load
-from mpsim.store import Row, Store
-from mpsim.sweep import Sweep, key_of
+from mpsim.store import Store
+from mpsim.sweep import Sweep
 
 GRID = '\n[sweep]\n"tunnel.scheduler" = ["greedy", "min-rtt"]\n'
 SHORT = ("--set", "duration=1s", "--set", "event[0].at=500ms", "--set", "flow[0].bytes=10kB")
@@ -81,22 +80,45 @@ def test_failed_run_is_a_row_with_its_error_and_is_tried_again(right_file: Path,
     assert mpsim(*command).status == 0
 
 
-def test_key_covers_what_decides_the_outcome(right_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (right_file.parent / "a.trace").write_text("1\n2\n")
-    trace = "link[1].trace={down='a.trace'}"
-    keys = [
-        key_of(load(right_file)),
-        key_of(load(right_file, seed=4)),
-        key_of(load(right_file, ["link[0].delay=11ms"])),
-        key_of(load(right_file), "emulation"),
-        key_of(load(right_file, [trace])),
-    ]
-    assert key_of(load(right_file)) == keys[0]
-    (right_file.parent / "a.trace").write_text("1\n3\n")
-    keys.append(key_of(load(right_file, [trace])))
-    monkeypatch.setattr(module, "own_sources", lambda: b"changed")
-    keys.append(key_of(load(right_file)))
-    assert len(set(keys)) == len(keys)
+def test_one_failed_run_is_tried_again_alone(right_file: Path, mpsim: Mpsim, tmp_path: Path) -> None:
+    (right_file.parent / "broken.py").write_text(BROKEN)
+    command = ("sweep", right_file, *SHORT, "--set", "tunnel.scheduler=broken.py:Broken", "--out", tmp_path / "out")
+    assert mpsim(*command, "--reps", 2).status == 1
+    first, second = rows_of(tmp_path / "out")
+    (right_file.parent / "broken.py").write_text(BROKEN.replace("on purpose", "another"))
+    ended = mpsim(*command, "--reps", 2, "--only", "no such run")
+    assert (ended.status, ended.err.partition(":")[0]) == (2, "--only")
+    assert rows_of(tmp_path / "out") == [first, second], "another file is another key: nothing was run"
+    (right_file.parent / "broken.py").write_text(BROKEN)
+    assert mpsim(*command, "--reps", 2, "--only", first["key"][:12]).status == 1
+    assert mpsim(*command, "--reps", 2, "--only", "right, repetition 0").status == 1
+    with Store(tmp_path / "out" / "runs.sqlite") as store:
+        commits = {key: row.commits for key, row in store.rows().items()}
+    assert commits == {first["key"]: 3, second["key"]: 1}
+
+
+def test_series_of_all_runs(grid_file: Path, mpsim: Mpsim, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert mpsim("sweep", grid_file, *SHORT, "-j", 1, "--out", out, "--series").status == 0
+    with (out / "series.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["tunnel.scheduler"] for row in rows} == {"greedy", "min-rtt"}
+    single = mpsim("run", grid_file, *SHORT, "--set", "tunnel.scheduler=greedy", "--out", tmp_path / "single")
+    assert single.status == 0
+    with (tmp_path / "single" / "series.csv").open(newline="") as file:
+        alone = list(csv.DictReader(file))
+    swept = [{key: row[key] for key in alone[0]} for row in rows if row["tunnel.scheduler"] == "greedy"]
+    as_numbers = [{**row, "t_s": float(row["t_s"]), "value": float(row["value"])} for row in swept]
+    assert as_numbers == [{**row, "t_s": float(row["t_s"]), "value": float(row["value"])} for row in alone]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key"), [(("--world", "emulatoin"), "--world"), (("--world", "emulation", "-j", 2), "--jobs")]
+)
+def test_wrong_options(grid_file: Path, mpsim: Mpsim, tmp_path: Path, arguments: tuple[object, ...], key: str) -> None:
+    ended = mpsim("sweep", grid_file, *arguments, "--out", tmp_path / "out")
+    assert (ended.status, ended.err.partition(":")[0]) == (2, key)
+    assert not (tmp_path / "out").exists()
 
 
 def test_wrong_point_is_told_before_anything_is_written(right_file: Path, mpsim: Mpsim, tmp_path: Path) -> None:
@@ -113,15 +135,8 @@ def test_database_that_is_none(grid_file: Path, mpsim: Mpsim, tmp_path: Path) ->
     assert (ended.status, ended.err.partition(":")[0]) == (2, "--out")
 
 
-def test_row_is_committed_at_once(tmp_path: Path) -> None:
-    row = Row("k", "label", "simulation", 1, True, None, {"a": 0.1, "b": None})
-    with Store(tmp_path / "runs.sqlite") as writing, Store(tmp_path / "runs.sqlite") as reading:
-        writing.put(row)
-        assert reading.rows(["k", "other"]) == {"k": row}
-
-
 def test_equal_points_are_one_run(right_file: Path, tmp_path: Path) -> None:
     right_file.write_text(right_file.read_text() + "\n[sweep]\nseed = [1, 1]\n")
     scenario = load(right_file)
     with Sweep(scenario, scenario.expand(), repetitions=1, folder=tmp_path / "out") as sweep:
-        assert (len(sweep.runs), len(sweep.missing())) == (2, 1)
+        assert (len(sweep.points), len(sweep.missing())) == (2, 1)

@@ -13,7 +13,8 @@ from mpsim.errors import Fault, InputError
 from mpsim.scenario import limits
 from mpsim.scenario.faults import shown
 
-_SPEC_KEYS = ("tunnel.scheduler", "tunnel.congestion")
+_ALGORITHMS = ("scheduler", "congestion")
+_SIDES = ("down", "up")
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -89,13 +90,35 @@ def rebase(raw: Mapping[str, Any], old: Path, new: Path) -> dict[str, Any]:
 
 def _visit(data: dict[str, Any], change: Callable[[str], str]) -> None:
     """Change every file name in a scenario's data, in place."""
-    for table in (data.get("tunnel"), *_tables(data, "flow")):
-        _change(table, ("scheduler", "congestion"), lambda spec: _moved_spec(spec, change))
+    for table in (data.get("tunnel"), data.get("mptcp"), *_tables(data, "flow")):
+        _change(table, _ALGORITHMS, lambda spec: _moved_spec(spec, change))
     for flow in _tables(data, "flow"):
         _change(flow, ("file",), change)
     for link in _tables(data, "link"):
-        _change(link.get("trace"), ("down", "up"), change)
-    _change(data.get("sweep"), _SPEC_KEYS, lambda specs: [_moved_spec(spec, change) for spec in specs])
+        _change(link.get("trace"), _SIDES, change)
+    _visit_sweep(data.get("sweep"), "", change)
+
+
+def _visit_sweep(table: Any, place: str, change: Callable[[str], str]) -> None:
+    """Change the file names among the values of a sweep, whose keys may be dotted or tables in tables."""
+    if not isinstance(table, dict):
+        return
+    for key, values in table.items():
+        whole = f"{place}{key}"
+        if isinstance(values, list):
+            table[key] = [_moved_value(whole.split("."), value, change) for value in values]
+        else:
+            _visit_sweep(values, f"{whole}.", change)
+
+
+def _moved_value(steps: list[str], value: Any, change: Callable[[str], str]) -> Any:
+    if steps[-1] in _ALGORITHMS or (steps[-1] == "name" and steps[-2:-1] and steps[-2] in _ALGORITHMS):
+        return _moved_spec(value, change)
+    if steps[-1] == "trace":
+        _change(value, _SIDES, change)
+    elif isinstance(value, str) and (steps[-1] == "file" or (steps[-1] in _SIDES and steps[-2:-1] == ["trace"])):
+        return change(value)
+    return value
 
 
 def _tables(data: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
