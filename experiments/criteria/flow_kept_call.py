@@ -27,7 +27,10 @@ class FlowKeptCall(Criterion):
         f"A G.711 call over 8+8 Mbit/s, links silently cut at {CUT:g} s, heard at either end: with both links cut it "
         "ends in every run, with one cut it goes on to the run's end in every run."
     )
-    explanation = "The opinion score is the E-model's (ITU-T G.107) over one second of what is heard, with 60 ms of playout buffer."
+    explanation = (
+        "The opinion score is the E-model's (ITU-T G.107) over one second of what is heard, "
+        "with 60 ms of playout buffer."
+    )
 
     def trials(self, world: str, effort: Effort) -> list[Trial]:
         return cells.trials_of(world, effort.timing(END), _cells())
