@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mpsim.units import BITS_PER_BYTE
+
 # Aggregated goodput counts as recovered at this share of what could be carried (algorithms: failover).
 RECOVERED = 0.9
 RECOVERY_HORIZON = 10.0  # seconds after the event
@@ -61,6 +63,43 @@ def percentiles(samples: Sequence[float], *percents: int) -> dict[str, float] | 
     if not samples:
         return None
     return {f"p{percent}": round(float(np.percentile(np.asarray(samples), percent)), 9) for percent in percents}
+
+
+def answers_row(
+    asked: Sequence[float], answered: Sequence[float], interval: tuple[float, float], payload: int
+) -> dict[str, Any]:
+    """Return what a flow of requests and answers counts, in the contract's names.
+
+    asked, answered: when each request left and its answer came, s; answers come in order, those that
+    never did are missing at the end. interval: [begin, end) in which requests count, and the answers
+    that make the goodput; payload: bytes of an answer.
+    """
+    begin, end = interval
+    times = [late - early for early, late in zip(asked, answered, strict=False) if begin <= early < end]
+    sent = sum(begin <= when < end for when in asked)
+    lost = sent - len(times)
+    arrived = sum(begin <= when < end for when in answered)
+    found = percentiles(times, 50, 95, 99)
+    return {
+        "goodput_bps": arrived * payload * BITS_PER_BYTE / (end - begin),
+        "sent_packets": sent,
+        "lost_packets": lost,
+        "loss_ratio": lost / sent if sent else None,
+        "one_way_delay_s": None,
+        "retransmitted_packets": None,
+        "out_of_order_ratio": None,
+        "rtt_s": {**found, "max": round(max(times), 9)} if found else None,
+    }
+
+
+def answer_times(asked: Sequence[float], answered: Sequence[float], end: float) -> list[tuple[float, float]]:
+    """Return (beginning of the bin, longest time to the answer) by when requests left, s; no bin without an answer."""
+    longest: dict[int, float] = {}
+    for early, late in zip(asked, answered, strict=False):
+        if early < end:
+            position = int(early / BIN)
+            longest[position] = max(longest.get(position, 0.0), late - early)
+    return [(round(position * BIN, 1), time) for position, time in sorted(longest.items())]
 
 
 def aggregation_benefit(goodput: float, capacities: Sequence[float]) -> float | None:

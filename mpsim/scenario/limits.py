@@ -58,7 +58,7 @@ WORDS: Mapping[str, Words] = {
     "tunnel.backpressure": Words(("none",), ("rwnd",)),
     "topology.inner": Words(("ipv4", "ipv6")),
     "topology.outer": Words(("ipv4", "ipv6")),
-    "flow.kind": Words(("tcp", "udp", "ping", "pcap", "scapy"), ("voip", "web")),
+    "flow.kind": Words(("tcp", "udp", "ping", "echo", "pcap", "scapy"), ("voip", "web")),
     "flow.direction": Words(("inbound", "outbound")),
     "flow.arrivals": Words(("constant", "poisson")),
     "event.how": Words(("silent", "carrier"), ("deleted",)),
@@ -77,6 +77,7 @@ FLOW_KEYS: Mapping[str, tuple[str, ...]] = {
     "tcp": ("congestion", "bytes"),
     "udp": ("rate", "packet_size", "arrivals", "bytes"),
     "ping": ("interval", "size"),
+    "echo": ("interval", "congestion"),
     "pcap": ("file",),
     "scapy": ("file",),
 }

@@ -113,7 +113,7 @@ class FlowSpec(Table):
     """One flow of traffic; which keys belong to which kind stands in ``limits.FLOW_KEYS``."""
 
     name: Name
-    kind: Annotated[Literal["tcp", "udp", "ping", "pcap", "scapy"], PlainValidator(word("flow.kind"))]
+    kind: Annotated[Literal["tcp", "udp", "ping", "echo", "pcap", "scapy"], PlainValidator(word("flow.kind"))]
     direction: Annotated[Direction, PlainValidator(word("flow.direction"))] = "inbound"
     congestion: ControllerSpec | None = None
     rate: Rate | None = None  # bit/s of payload

@@ -25,6 +25,7 @@ _FLOW_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "tcp": {"congestion": "cubic"},
     "udp": {"arrivals": "constant"},
     "ping": {"interval": "200ms", "size": 56},
+    "echo": {"interval": "100ms", "congestion": "cubic"},
 }
 
 

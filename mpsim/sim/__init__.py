@@ -9,7 +9,7 @@ result = run(load(Path("two-equal.toml")))
 from __future__ import annotations
 
 import time  # noqa: TID251  # for wall_s alone
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from mpsim.build import (
     build_link,
     capacity_of,
     inner_mtu,
+    is_multipath,
     session_epoch,
     tcp_headers,
     tunnel_overhead,
@@ -32,14 +33,18 @@ from mpsim.captures import Captures
 from mpsim.metrics import BIN
 from mpsim.network.link import Link
 from mpsim.network.rate import ConstantRate
-from mpsim.result import Result, assemble
+from mpsim.result import Result, SeriesRow, assemble
 from mpsim.scenario import EventSpec, Scenario
 from mpsim.sim.clock import Clock
 from mpsim.sim.flows import Flow, build_flow
+from mpsim.sim.multipath import MptcpFlow, Way, spread, tell
 from mpsim.sim.recorder import Recorder
-from mpsim.sim.wiring import PortalStation, Station, Wire
+from mpsim.sim.stream import Stream
+from mpsim.sim.wiring import PortalStation, Receive, Station, Wire
 from mpsim.summary import aggregation_rows, failover_rows
 from mpsim.synthetic import Named, Synthesizer
+from mpsim.tunnel import framing
+from mpsim.tunnel.congestion import controllers
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.wire import Datagram, recode
 
@@ -77,13 +82,17 @@ class Simulation:
         if scenario.tunnel is not None:
             through = partial(recode, overhead=tunnel_overhead(scenario)) if through_bytes else None
             self._build_portals(through)
+        self.streams = self._build_streams() if scenario.tunnel is not None else []
         self._connect()
+        self.multipath: list[tuple[MptcpFlow, Station]] = []
         self.flows = [self._add_flow(number) for number in range(len(scenario.flow))]
         self.recorder = Recorder(self.flows, [wire.link for wire in self.wires.values()])
         for side, direction in SENDS.items():
             if side in self.portals:
                 portal = self.portals[side]
                 self.recorder.add_endpoint(portal.endpoint, direction, portal.delays)
+        for flow, _ in self.multipath:
+            self.recorder.add_subflows(flow.sender.subflows, flow.spec.direction)
         for event in scenario.event:
             self.clock.process(self._happen(event))
 
@@ -108,15 +117,48 @@ class Simulation:
             self.portals[side] = portal
             self.clock.call_at(0.0, portal.poke)
 
+    def _build_streams(self) -> list[Stream]:
+        """Return the TCP connections that carry the paths, where the transport wants them."""
+        scenario = self.scenario
+        assert scenario.tunnel is not None  # asked for only with one
+        if scenario.tunnel.transport != "tcp":
+            return []
+        streams = []
+        for side, direction in SENDS.items():
+            near, far = self.portals[side], self.portals["local" if side == "remote" else "remote"]
+            opposite: Direction = "outbound" if direction == "inbound" else "inbound"
+            own = [
+                Stream(
+                    self.clock,
+                    f"{link.name} {direction}",
+                    there=self.wires[index, direction],
+                    back=self.wires[index, opposite],
+                    congestion=controllers.create(scenario.tunnel.congestion, Path(scenario.folder)),
+                    headers=framing.tcp_headers(scenario.topology.outer),
+                    deliver=far.receive,
+                    writable=partial(near.writable, index),
+                )
+                for index, link in enumerate(scenario.link)
+            ]
+            near.use(list(own))
+            streams += own
+        for stream in streams:
+            self.clock.call_at(0.0, stream.start)
+        return streams
+
     def _connect(self) -> None:
         """Say where the packets of each link go at its far end."""
         beside = self.scenario.tunnel is None or any(flow.via != "tunnel" for flow in self.scenario.flow)
+        carried = {key: receive for stream in self.streams for key, receive in stream.receivers().items()}
         for (_, direction), wire in self.wires.items():
             host = self._to_client if direction == "inbound" else self._to_server
             if not self.portals:
                 wire.receive = host
                 if direction == "inbound" or self._server_in is None:
                     wire.receivers = self.receivers
+                continue
+            if carried:
+                wire.receive = _known_or(carried, host)
                 continue
             portal = self.portals["local" if direction == "inbound" else "remote"]
             wire.receive = _sorted_by_kind(portal, host) if beside else portal.receive
@@ -134,8 +176,9 @@ class Simulation:
 
     def _add_flow(self, number: int) -> Flow:
         spec = self.scenario.flow[number]
-        flow = build_flow(self.scenario, spec, 2 * number)
-        client_sends, server_sends = self._ways(spec.via)
+        multipath = is_multipath(self.scenario, spec)
+        flow = (MptcpFlow if multipath else build_flow)(self.scenario, spec, 2 * number)
+        client_sends, server_sends = self._all_ways() if multipath else self._ways(spec.via)
         forward, backward = (
             (server_sends, client_sends) if spec.direction == "inbound" else (client_sends, server_sends)
         )
@@ -144,6 +187,11 @@ class Simulation:
         # What only listens needs nobody to carry its answers.
         self.receivers[2 * number] = flow.sink.receive if flow.sink.silent else sink.receive
         self.receivers[2 * number + 1] = source.receive
+        if isinstance(flow, MptcpFlow):
+            self.multipath.append((flow, source))
+            for subflow in flow.sender.subflows:
+                self.receivers[2 * number, subflow.index] = sink.receive
+                self.receivers[2 * number + 1, subflow.index] = source.receive
         begin = self.scenario.warmup + spec.start if spec.start is not None else 0.0
         end = self.scenario.warmup + (spec.stop if spec.stop is not None else self.scenario.duration)
 
@@ -170,6 +218,11 @@ class Simulation:
         if back is None:
             return client, server
         return client, _after(back, server)
+
+    def _all_ways(self) -> tuple[Way, Way]:
+        """Return how the client and the server send over all links, each subflow over its own."""
+        ways = [self._ways(link.name) for link in self.scenario.link]
+        return spread([client for client, _ in ways]), spread([server for _, server in ways])
 
     # Running.
 
@@ -198,6 +251,8 @@ class Simulation:
                 else:
                     portal.endpoint.on_path_unavailable(index, now)
                 portal.poke(now)
+            for flow, station in self.multipath:
+                tell(flow, station, index, bool(event.up), now)
 
     def run(self) -> None:
         """Run from the warm-up to the end, and let the last packets arrive."""
@@ -227,7 +282,8 @@ class Simulation:
         if self.captures is not None:
             self.captures.close()
         scenario, recorder = self.scenario, self.recorder
-        rows = recorder.rows()
+        later = [row for flow in self.flows for row in flow.series()]
+        rows: Sequence[SeriesRow] = [*recorder.rows(), *later] if later else recorder.rows()
         begin, end = scenario.warmup, scenario.warmup + scenario.duration
         links = []
         lost: dict[str, int] = {}
@@ -320,6 +376,15 @@ def _sorted_by_kind(portal: PortalStation, host: Callable[[Packet, float], objec
             host(item, now)
         else:
             portal.receive(item, now)
+
+    return receive
+
+
+def _known_or(known: dict[object, Receive], host: Receive) -> Receive:
+    """Return where the packets of a link go that carries paths over TCP, and perhaps cross traffic."""
+
+    def receive(packet: Packet, now: float) -> None:
+        known.get(packet.flow, host)(packet, now)
 
     return receive
 

@@ -10,15 +10,18 @@ from typing import Any, Protocol
 from mpsim.build import OUTER_MTU, inner_mtu, stream, tcp_headers, udp_headers
 from mpsim.flow_sources import open_flow
 from mpsim.hosts.agent import Agent
+from mpsim.hosts.echo import MESSAGE, Answerer, Asker
+from mpsim.hosts.mptcp import MptcpReceiver, MptcpSender
 from mpsim.hosts.ping import Pinger, Responder
 from mpsim.hosts.replay import ReplaySink, ReplaySource
 from mpsim.hosts.tcp_receiver import TcpReceiver
 from mpsim.hosts.tcp_sender import TcpSender
 from mpsim.hosts.udp import UdpSink, UdpSource
-from mpsim.metrics import DelayHistogram, percentiles
+from mpsim.metrics import DelayHistogram, answer_times, answers_row, percentiles
+from mpsim.result import SeriesRow
 from mpsim.scenario import FlowSpec, Scenario
 from mpsim.synthetic import CLIENT, SERVER, replay_source
-from mpsim.tunnel.congestion import controllers
+from mpsim.tunnel.congestion import CongestionController, controllers
 from mpsim.units import BITS_PER_BYTE
 
 
@@ -88,9 +91,16 @@ class Flow(ABC):
     def counts(self) -> dict[str, Any]:
         """Return what this kind of flow counts, in the contract's names."""
 
+    def series(self) -> list[SeriesRow]:
+        """Return rows of series.csv that are known at the end only."""
+        return []
+
 
 class TcpFlow(Flow):
     """A bulk transfer, or one of a given size."""
+
+    sender: TcpSender | MptcpSender
+    receiver: TcpReceiver | MptcpReceiver
 
     def __init__(self, scenario: Scenario, spec: FlowSpec, key: int) -> None:
         super().__init__(scenario, spec)
@@ -100,6 +110,9 @@ class TcpFlow(Flow):
         congestion = controllers.create(spec.congestion or "cubic", Path(scenario.folder))
         self.sender = self.source = TcpSender(key, congestion, mss=mtu - header, total_bytes=spec.bytes, header=header)
         self.receiver = self.sink = TcpReceiver(key + 1, header=header)
+        self._watch()
+
+    def _watch(self) -> None:
         self.delays = DelayHistogram()
         self._before = (0, 0, 0, 0)
         self._after = (0, 0, 0, 0)
@@ -246,10 +259,41 @@ class PingFlow(Flow):
         }
 
 
+class EchoFlow(Flow):
+    """Requests and answers over one TCP connection, which no simulated host resets."""
+
+    def __init__(self, scenario: Scenario, spec: FlowSpec, key: int) -> None:
+        super().__init__(scenario, spec)
+        tunnelled = scenario.tunnel is not None and spec.via == "tunnel"
+        header = tcp_headers(scenario)
+        mss = (inner_mtu(scenario) if tunnelled else OUTER_MTU) - header
+        assert spec.interval is not None  # the scenario filled it in
+
+        def congestion() -> CongestionController:
+            return controllers.create(spec.congestion or "cubic", Path(scenario.folder))
+
+        self.asker = self.source = Asker(key, congestion(), mss=mss, header=header, interval=spec.interval)
+        self.sink = Answerer(key + 1, congestion(), mss=mss, header=header)
+
+    @property
+    def delivered_bytes(self) -> int:
+        return len(self.asker.answered) * MESSAGE
+
+    def counts(self) -> dict[str, Any]:
+        interval = (self.begin, self.end)
+        row = answers_row(self.asker.asked, self.asker.answered, interval, MESSAGE)
+        return {**row, "resets": 0, "mismatches": 0}
+
+    def series(self) -> list[SeriesRow]:
+        found = answer_times(self.asker.asked, self.asker.answered, self.end)
+        return [(t, f"flow/{self.spec.name}", self.spec.direction, "answer_time_s", time) for t, time in found]
+
+
 KINDS: dict[str, Callable[[Scenario, FlowSpec, int], Flow]] = {
     "tcp": TcpFlow,
     "udp": UdpFlow,
     "ping": PingFlow,
+    "echo": EchoFlow,
     "pcap": ReplayFlow,
     "scapy": ReplayFlow,
 }
