@@ -7,7 +7,7 @@ one is put on the heap; being called early is harmless by contract.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from mpsim.hosts.agent import Agent
 from mpsim.network.link import Link
@@ -125,6 +125,16 @@ class Station:
             self.clock.call_at(time, self._fire)
 
 
+class Channel(Protocol):
+    """What carries a path's datagrams where that is more than a wire."""
+
+    def write(self, datagram: Datagram) -> None:
+        """Take a datagram."""
+
+    def flush(self, now: float) -> None:
+        """Send what was taken, as far as that is possible at `now` (s)."""
+
+
 class PortalStation:
     """One portal on the clock: its endpoint between the wires of its paths and the host behind it.
 
@@ -139,6 +149,7 @@ class PortalStation:
     __slots__ = (
         "_at",
         "_busy",
+        "_channels",
         "_fire",
         "_now",
         "_receivers",
@@ -173,8 +184,20 @@ class PortalStation:
         self._now = 0.0
         self._fire = self.fire
         self._send: Callable[[Datagram], object] = self._transmit if recode is None else self._transmit_recoded
+        self._channels: list[Channel] = []
         self.delays: list[float] = []  # from ingress to release, s; the recorder drains it
         self.inner_bytes = 0
+
+    def use(self, channels: list[Channel]) -> None:
+        """Let these carry the datagrams, one for each path, instead of the wires."""
+        self._channels = channels
+        self._send = self._write
+
+    def writable(self, path: int, budget: float, now: float) -> None:
+        """Be told by the channel of a path that it takes `budget` more bytes."""
+        self.endpoint.on_path_writable(path, budget, now)
+        if not self._busy and self.endpoint.next_timeout() <= now:
+            self._carry(now)
 
     def inject(self, packet: Packet, now: float) -> None:
         """Take a packet from the host behind this portal."""
@@ -197,6 +220,8 @@ class PortalStation:
         self._busy = True
         self._now = now
         pump(self.endpoint, now, self._send, self._release)
+        for channel in self._channels:
+            channel.flush(now)
         self._busy = False
         time = self.endpoint.next_timeout()
         if time < self._at:
@@ -209,13 +234,20 @@ class PortalStation:
         if wire.link.send(datagram, datagram.size, self._now) and wire.idle:
             wire.arm()
 
+    def _write(self, datagram: Datagram) -> None:
+        self._channels[datagram.path].write(self._through_bytes(datagram))
+
     def _transmit_recoded(self, datagram: Datagram) -> None:
-        assert self._recode is not None  # chosen in __init__
-        size = datagram.size
+        copy = self._through_bytes(datagram)
+        self.wires[copy.path].send(copy, copy.size, self._now)
+
+    def _through_bytes(self, datagram: Datagram) -> Datagram:
+        if self._recode is None:
+            return datagram
         copy = self._recode(datagram)
-        if copy.size != size:
-            raise AssertionError(f"{size} bytes on the wire became {copy.size}")
-        self.wires[copy.path].send(copy, size, self._now)
+        if copy.size != datagram.size:
+            raise AssertionError(f"{datagram.size} bytes on the wire became {copy.size}")
+        return copy
 
     def _release(self, packet: Packet) -> None:
         self.delays.append(self._now - packet.entered)

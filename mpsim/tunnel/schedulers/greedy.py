@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.schedulers.base import PathView, Scheduler
 
+UNLIMITED = float("inf")
+
 
 class Greedy(Scheduler):
     """Each path takes the head of the shared queue whenever its window is open.
@@ -17,7 +19,8 @@ class Greedy(Scheduler):
     With a backlog the order does not matter. Without one (the inner flow cannot fill all windows)
     it decides the split: of several paths with room the one that has used least of its window goes
     first. Nearest first would fill one window before the others get anything; in turn, the dissertation's
-    blocked consumers, would send as much by a slow path as by a fast one.
+    blocked consumers, would send as much by a slow path as by a fast one. Without windows (no congestion
+    control, or that of a TCP transport) it is the path whose flight is over first at its delivery rate.
     """
 
     name = "greedy"
@@ -28,7 +31,8 @@ class Greedy(Scheduler):
         size = packet.size
         for path in paths:
             if path.can_send(size, now):
-                used = path.bytes_in_flight / path.cwnd
+                window = path.cwnd if path.cwnd != UNLIMITED else path.delivery_rate
+                used = path.bytes_in_flight / window if window else 0.0
                 if chosen is None or used < least:
                     chosen, least = path, used
         return chosen
