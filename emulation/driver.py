@@ -21,12 +21,13 @@ from typing import Any
 from emulation import addresses as at
 from emulation import mptcp, netem
 from emulation.capturing import Capture, clock_offset
+from emulation.echoed import EchoFlow
 from emulation.machine import Load, Snapshot, is_stopped, snapshot
 from emulation.poisson import is_replayed
 from emulation.program import Job, Program, leave
 from emulation.replayed import ReplayedFlow
 from emulation.topology import Network
-from emulation.traffic import Flow, plan
+from emulation.traffic import Flow, Plan, plan
 from mpsim.build import DIRECTIONS, build_link, inner_mtu
 from mpsim.errors import MpsimError
 from mpsim.scenario import Scenario
@@ -50,7 +51,7 @@ class Driver:
         self._folder = folder
         self._job, self._scenario = Job.read(folder)
         self._programs: list[Program] = []
-        self._flows: list[Flow | ReplayedFlow] = []
+        self._flows: list[Flow | ReplayedFlow | EchoFlow] = []
         self._snapshots: list[Snapshot] = []
         self._offsets: list[float] = []
         self._stopped: set[str] = set()
@@ -74,10 +75,7 @@ class Driver:
             captures = {host: Capture(host, network, self._folder) for host in at.END_HOSTS}
             for capture in captures.values():
                 capture.wait_ready()
-            self._flows = [
-                ReplayedFlow(each, network, self._folder) if is_replayed(each.spec) else Flow(each, network)
-                for each in plan(scenario)
-            ]
+            self._flows = [self._flow(each, network) for each in plan(scenario)]
             for flow in self._flows:
                 flow.prepare()
             before = self._interfaces(network)
@@ -98,6 +96,11 @@ class Driver:
                 "interfaces": {"before": before, "after": after},
                 "programs": programs,
             }
+
+    def _flow(self, each: Plan, network: Network) -> Flow | ReplayedFlow | EchoFlow:
+        if is_replayed(each.spec):
+            return ReplayedFlow(each, network, self._folder)
+        return EchoFlow(each, network, self._folder) if each.spec.kind == "echo" else Flow(each, network)
 
     def _start_programs(self, network: Network) -> None:
         links = self._start_links(network)

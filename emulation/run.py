@@ -22,6 +22,7 @@ from emulation import joined, mptcp, netem
 from emulation import records as tables
 from emulation.capturing import read_capture
 from emulation.doctor import doctor, gaps
+from emulation.echoed import EchoMeasure
 from emulation.measuring import FlowMeasure, measure
 from emulation.poisson import is_replayed, write_poisson
 from emulation.program import Job
@@ -30,6 +31,7 @@ from emulation.replayed import ReplayedMeasure
 from emulation.runs import ISOLATED, Run, clean, new_run
 from emulation.traffic import kernel_congestion, kernel_name, plan
 from emulation.validity import reasons, unmodelled
+from mpsim import locks
 from mpsim.build import OUTER_MTU, inner_mtu
 from mpsim.errors import WorldError
 from mpsim.result import Result, SeriesRow, assemble
@@ -49,13 +51,13 @@ class Emulation:
     """Mininet hosts, real TUN interfaces, real TCP."""
 
     def run(self, scenario: Scenario, *, pcap: Path | None = None) -> Result:
-        """Run once; captures go to the folder `pcap`. Raises WorldError if this machine cannot."""
-        began = time.perf_counter()
+        """Run once, alone on this machine; captures go to the folder `pcap`. Raises WorldError if this machine cannot."""
         _require(scenario)
         backend = _backend(scenario)
         if pcap is not None:
             pcap.mkdir(parents=True, exist_ok=True)
-        with new_run() as run:
+        with locks.machine(alone=True), new_run() as run:
+            began = time.perf_counter()
             job = Job(
                 links=backend,
                 pcap=str(pcap.resolve()) if pcap is not None else None,
@@ -169,17 +171,22 @@ def _result(scenario: Scenario, records: dict[str, Any], folder: Path, wall_s: f
     )
 
 
-def _measured(scenario: Scenario, records: dict[str, Any], folder: Path) -> list[FlowMeasure | ReplayedMeasure]:
+def _measured(
+    scenario: Scenario, records: dict[str, Any], folder: Path
+) -> list[FlowMeasure | ReplayedMeasure | EchoMeasure]:
     """Return the figures of all flows, in the scenario's order."""
     begin, end = scenario.warmup, scenario.warmup + scenario.duration
     offset = sum(records["clock_offset_s"]) / len(records["clock_offset_s"])
     seen = {host: read_capture(folder / f"{host}.headers", offset) for host in at.END_HOSTS}
     plans = plan(scenario)
-    captured = measure([each for each in plans if not is_replayed(each.spec)], seen, begin, end, joined.measure_of)
-    found: dict[int, FlowMeasure | ReplayedMeasure] = {flow.plan.index: flow for flow in captured}
+    by_headers = [each for each in plans if not is_replayed(each.spec) and each.spec.kind != "echo"]
+    captured = measure(by_headers, seen, begin, end, joined.measure_of)
+    found: dict[int, FlowMeasure | ReplayedMeasure | EchoMeasure] = {flow.plan.index: flow for flow in captured}
     for each, report in zip(plans, records["flows"], strict=True):
         if is_replayed(each.spec):
             found[each.index] = ReplayedMeasure(each, report, records["origin_s"], begin, end)
+        elif each.spec.kind == "echo":
+            found[each.index] = EchoMeasure(each, report, records["origin_s"], begin, end)
     return [found[each.index] for each in plans]
 
 
