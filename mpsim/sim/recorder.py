@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, overload
 
 from mpsim.build import Direction
+from mpsim.hosts.mptcp import Subflow
 from mpsim.metrics import BIN, DelayHistogram
 from mpsim.network.link import Link
 from mpsim.result import SeriesRow
@@ -138,11 +139,44 @@ class LinkRecord:
         }
 
 
+class Carrier(Protocol):
+    """What is read of a tunnel's path or of a Multipath TCP subflow."""
+
+    name: str
+
+    @property
+    def up(self) -> bool:
+        """Whether it takes data."""
+
+    @property
+    def cwnd(self) -> float:
+        """Window (bytes)."""
+
+    @property
+    def srtt(self) -> float:
+        """Smoothed round-trip time (s)."""
+
+    @property
+    def sent_datagrams(self) -> int:
+        """With data."""
+
+    @property
+    def sent_bytes(self) -> int:
+        """IP bytes of these."""
+
+    @property
+    def lost_datagrams(self) -> int:
+        """Of these."""
+
+    control_datagrams: int
+    control_bytes: int
+
+
 class PathRecord:
     """A path's counters over the measured interval, on its sending side."""
 
-    def __init__(self, endpoint: Endpoint, index: int, direction: Direction) -> None:
-        self.path = endpoint.paths[index]
+    def __init__(self, path: Carrier, direction: Direction) -> None:
+        self.path = path
         self.direction = direction
         self.srtt = DelayHistogram()
         self._before = self._counters()
@@ -194,6 +228,30 @@ class PathRecord:
         }
 
 
+class SubflowRecord(PathRecord):
+    """A subflow's: what was lost was sent again, by itself or by another."""
+
+    def __init__(self, subflow: Subflow, direction: Direction) -> None:
+        self._subflow = subflow
+        self._repairs = (0, 0)
+        super().__init__(subflow, direction)
+
+    def _counts(self) -> tuple[int, int]:
+        return (self._subflow.tcp.retransmitted, self._subflow.reinjected)
+
+    def on_begin(self) -> None:
+        super().on_begin()
+        self._repairs = self._counts()
+
+    def on_end(self) -> None:
+        super().on_end()
+        again, reinjected = (after - before for before, after in zip(self._repairs, self._counts(), strict=True))
+        self._repairs = (again, reinjected)
+
+    def row(self) -> dict[str, Any]:
+        return {**super().row(), "retransmitted": self._repairs[0], "reinjected": self._repairs[1]}
+
+
 class Recorder:
     """Everything that is read once a bin."""
 
@@ -221,12 +279,16 @@ class Recorder:
     def add_endpoint(self, endpoint: Endpoint, direction: Direction, delays: list[float]) -> None:
         """Watch one end; direction: of what it sends; delays: of what it releases (the other direction)."""
         self._in_order_lists.append(delays)
-        for index in range(len(endpoint.paths)):
-            record = PathRecord(endpoint, index, direction)
-            self.paths.append(record)
-            self._add_path(record)
+        for path in endpoint.paths:
+            self._add_path(PathRecord(path, direction))
+
+    def add_subflows(self, subflows: Sequence[Subflow], direction: Direction) -> None:
+        """Watch the sending end of a Multipath TCP connection."""
+        for subflow in subflows:
+            self._add_path(SubflowRecord(subflow, direction))
 
     def _add_path(self, record: PathRecord) -> None:
+        self.paths.append(record)
         path = record.path
         entity = f"path/{path.name}"
         # An unlimited window has no number in a table.

@@ -132,10 +132,11 @@ class MptcpSender:
         self._distribute(now)
 
     def on_path_available(self, index: int, now: float) -> None:
-        """Be told that it has one again."""
-        self._now = now
-        self.subflows[index].carrier = True
-        self.subflows[index].tcp.retry(now)
+        """Be told that it has one again; of a link that was lost in silence nobody tells."""
+        subflow = self.subflows[index]
+        if not subflow.carrier:
+            subflow.carrier = True
+            subflow.tcp.retry(now)
 
     # Reading acknowledgements.
 
