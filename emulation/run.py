@@ -51,7 +51,7 @@ class Emulation:
     """Mininet hosts, real TUN interfaces, real TCP."""
 
     def run(self, scenario: Scenario, *, pcap: Path | None = None) -> Result:
-        """Run once, alone on this machine; captures go to the folder `pcap`. Raises WorldError if this machine cannot."""
+        """Run once, alone on this machine; captures go to `pcap`. Raises WorldError if this machine cannot."""
         _require(scenario)
         backend = _backend(scenario)
         if pcap is not None:

@@ -50,6 +50,8 @@ class Bar:
     def started(self, run: Run) -> None:
         """A worker has begun a run."""
         self._running[run.key] = run.label
+        if self._bars is None:
+            self._line()
 
     def said(self, text: str) -> None:
         """Show a line above the bar."""
@@ -67,8 +69,6 @@ class Bar:
             self.said(f"{'failed: ' if row.error else ''}{row.label} ({row.key[:12]}): {reason}")
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, advance=seconds, count=self._count())
-        else:
-            self._line()
 
     def _count(self) -> str:
         failed = f", {self._failed} failed" if self._failed else ""

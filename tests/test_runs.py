@@ -25,6 +25,9 @@ class Calm:
     def __init__(self, *ends: bool | str) -> None:
         self.ends = list(ends)
 
+    def clean(self) -> list[str]:
+        return []
+
     def run(self, scenario: Scenario) -> Any:
         end = self.ends.pop(0)
         if isinstance(end, str):
