@@ -65,11 +65,15 @@ class Effort:
 
 
 class Runs(Sequence[Outcome]):
-    """Outcomes of one world, or some of them."""
+    """Outcomes of one world, or some of them.
 
-    def __init__(self, outcomes: Iterable[Outcome], world: str) -> None:
+    folder: where the evaluation is written to, with what a criterion has prepared there
+    """
+
+    def __init__(self, outcomes: Iterable[Outcome], world: str, folder: Path | None = None) -> None:
         self._outcomes = list(outcomes)
         self.world = world
+        self.folder = folder
 
     def __len__(self) -> int:
         return len(self._outcomes)
@@ -151,6 +155,9 @@ class Criterion(ABC):
     @abstractmethod
     def trials(self, world: str, effort: Effort) -> list[Trial]:
         """Give the runs that are needed in a world."""
+
+    def prepare(self, world: str, folder: Path) -> None:
+        """Gather in ``folder`` what no result holds, if it is not there yet."""
 
     @abstractmethod
     def judge(self, runs: Runs) -> Verdict:

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from experiments.base import Spread
-from experiments.criterion import DIRECTIONS, Runs
+from experiments.criterion import DIRECTIONS, Runs, UnshownError
 from mpsim.metrics import BIN
 from mpsim.plot import COLOURS, HATCHES, STROKES, STYLE, WIDTH, Bar
 
@@ -238,6 +238,8 @@ def time_lines(
     targets: by row, the steps (t in s, y) that the line should follow; events: what happens when.
     """
     drawn = [one for one in bands if one is not None]
+    if not drawn:
+        raise UnshownError("no run has this series")
     rows, columns, labels, worlds = (
         list(dict.fromkeys(getattr(one, name) for one in drawn)) for name in ("row", "column", "label", "world")
     )

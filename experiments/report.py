@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.base import write_table
-from experiments.criterion import Answer, Picture, Status, Table
+from experiments.criterion import Answer, Criterion, Picture, Runs, Status, Table, UnshownError
 from experiments.targets import targets
 from mpsim.plot import DPI
 from mpsim.result import versions
@@ -117,17 +117,31 @@ def _section(answer: Answer, out: Path) -> str:
         parts.append(f'<p style="background:{colour};padding:.3rem .6rem">{told}</p>')
     if one.explanation:
         parts.append(f"<p>{html.escape(one.explanation)}</p>")
-    shown = {world: runs for world, runs in answer.worlds.items() if len(runs)}
+    shown = {
+        world: runs
+        for world, runs in answer.worlds.items()
+        if len(runs) or answer.verdicts[world].status in {Status.MET, Status.FAILED}
+    }
     if shown:
         parts += [_figure(picture, out) for picture in one.pictures(shown)]
-        for table in one.tables(shown):
-            write_table(out / "tables" / f"{one.name}-{_slug(table.caption)}.csv", table.rows)
-            parts.append(_table(table))
+        parts += list(_tables(one, shown, out))
     return "\n".join(parts)
 
 
+def _tables(criterion: Criterion, shown: Mapping[str, Runs], out: Path) -> Iterator[str]:
+    try:
+        for table in criterion.tables(shown):
+            write_table(out / "tables" / f"{criterion.name}-{_slug(table.caption)}.csv", table.rows)
+            yield _table(table)
+    except UnshownError as error:
+        yield f"<p>No table: {html.escape(str(error))}.</p>"
+
+
 def _figure(picture: Picture, out: Path) -> str:
-    figure = picture.draw()
+    try:
+        figure = picture.draw()
+    except UnshownError as error:
+        return f"<p>No figure ({html.escape(picture.name)}): {html.escape(str(error))}.</p>"
     folder = out / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     figure.savefig(folder / f"{picture.name}.png", dpi=DPI, metadata={"Software": None})

@@ -65,7 +65,7 @@ class Evaluation:
         chosen = choose(options.ids)
         worlds = worlds_of(options.world)
         found = {world: _run(chosen, world, _effort(world, options), options) for world in worlds}
-        answers = [Answer(one, {world: Runs(found[world][one.id], world) for world in worlds}) for one in chosen]
+        answers = [Answer(one, {world: Runs(found[world][one.id], world, out) for world in worlds}) for one in chosen]
         for answer in answers:
             answer.verdicts = {world: answer.criterion.verdict(runs) for world, runs in answer.worlds.items()}
         page = write_report(answers, worlds, options.out)
@@ -103,6 +103,10 @@ def _run(chosen: Sequence[Criterion], world: str, effort: Effort, options: Optio
     # If it is stopped half-way, every criterion has as many repetitions as any.
     wanted.sort(key=lambda each: each[1].labels["repetition"])
     outcomes = run_trials([trial for _, trial in wanted], options.out, world, strict=False, run=options.run)
+    if options.run:
+        for one in chosen:
+            if world not in one.unshown:
+                one.prepare(world, options.out)
     found: dict[str, list[Outcome]] = {one.id: [] for one in chosen}
     for (name, _), outcome in zip(wanted, outcomes, strict=True):
         if outcome is not None:
