@@ -159,3 +159,33 @@ def test_a_drop_is_counted_once(scenario: Scenario, records: Records) -> None:
     records["interfaces"]["after"]["local"]["mps-l0"]["tx_dropped"] = 20
     records["programs"]["local"]["total"]["paths"][0]["sent"] += 20
     assert sum(unmodelled(scenario, records).values()) == 20
+
+
+def _changed(scenario: Scenario, **changes: object) -> Scenario:
+    return parse({**scenario.as_dict(), **changes})
+
+
+def test_segments_of_a_stream_are_not_held_against_datagrams(scenario: Scenario, records: Records) -> None:
+    _vanished(records)
+    assert reasons(_changed(scenario, tunnel={"transport": "tcp"}), records) == []
+    _tun(records)
+    assert len(reasons(_changed(scenario, tunnel={"transport": "tcp"}), records)) == 1
+
+
+def test_what_a_router_dropped_is_counted_once(scenario: Scenario, records: Records) -> None:
+    for when in ("before", "after"):
+        records["interfaces"][when]["isp"] = {"mps-r0": records["interfaces"][when]["remote"].pop("mps-r0")}
+    records["interfaces"]["after"]["isp"]["mps-r0"]["tx_dropped"] = 20
+    records["programs"]["remote"]["total"]["paths"][0]["sent"] += 20
+    single = _changed(scenario, topology={"single_interface": True})
+    assert {text: count for text, count in unmodelled(single, records).items() if count} == {
+        "isp mps-r0 tx_dropped": 20
+    }
+
+
+def test_what_is_sent_into_a_pulled_cable_is_meant_to_be_lost(scenario: Scenario, records: Records) -> None:
+    records["interfaces"]["after"]["local"]["mps-l0"]["tx_dropped"] = 20
+    cut = _changed(scenario, event=[{"at": "1s", "link": "a", "up": False, "how": "carrier"}])
+    assert not any(unmodelled(cut, records).values())
+    silent = _changed(scenario, event=[{"at": "1s", "link": "a", "up": False}])
+    assert unmodelled(silent, records)["local mps-l0 tx_dropped"] == 20
