@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol, overload
+from typing import overload
 
 from mpsim.build import Direction
 from mpsim.hosts.mptcp import Subflow
@@ -16,21 +16,9 @@ from mpsim.metrics import BIN, DelayHistogram
 from mpsim.network.link import Link
 from mpsim.result import SeriesRow
 from mpsim.sim.flows import Flow
+from mpsim.sim.records import Counted, LinkRecord, PathRecord, SubflowRecord
 from mpsim.tunnel.endpoint import Endpoint
 from mpsim.units import BITS_PER_BYTE
-
-
-class Counted(Protocol):
-    """What counts over the measured interval."""
-
-    def on_begin(self) -> None:
-        """It begins."""
-
-    def on_end(self) -> None:
-        """It ends."""
-
-    def drain(self, *, measured: bool) -> None:
-        """Take the samples of the last bin."""
 
 
 class Series:
@@ -90,168 +78,6 @@ def rate_of(count: Callable[[], int]) -> Callable[[float], float]:
     return read
 
 
-class LinkRecord:
-    """A link's counters over the measured interval."""
-
-    def __init__(self, link: Link) -> None:
-        self.link = link
-        self.delays = DelayHistogram()
-        self._before = self._counters()
-        self._after = self._before
-
-    def _counters(self) -> tuple[int, int, int, int, int]:
-        link = self.link
-        drops = link.drops
-        return (link.delivered_packets, link.delivered_bytes, drops["queue"], drops["loss"], drops["down"])
-
-    def on_begin(self) -> None:
-        """The measured interval begins."""
-        self._before = self._counters()
-
-    def on_end(self) -> None:
-        """It ends."""
-        self._after = self._counters()
-
-    def drain(self, *, measured: bool) -> None:
-        """Take the waiting times of the last bin."""
-        if measured:
-            self.delays.add(self.link.queue_delays)
-        self.link.queue_delays.clear()
-
-    def row(self, capacity_bps: float, seconds: float) -> dict[str, Any]:
-        """Return the link's row of the result."""
-        packets, size, queue, loss, down = (
-            after - before for before, after in zip(self._before, self._after, strict=True)
-        )
-        return {
-            "name": self.link.name,
-            "direction": self.link.direction,
-            "capacity_bps": capacity_bps,
-            "delivered_bps": size * BITS_PER_BYTE / seconds,
-            "delivered_packets": packets,
-            "drops": {"queue": queue, "loss": loss, "down": down},
-            "queue_delay_s": self.delays.summary(50, 95),
-            "total": {
-                "offered_packets": self.link.offered_packets,
-                "delivered_packets": self.link.delivered_packets,
-                "drops": dict(self.link.drops),
-            },
-        }
-
-
-class Carrier(Protocol):
-    """What is read of a tunnel's path or of a Multipath TCP subflow."""
-
-    name: str
-
-    @property
-    def up(self) -> bool:
-        """Whether it takes data."""
-
-    @property
-    def cwnd(self) -> float:
-        """Window (bytes)."""
-
-    @property
-    def srtt(self) -> float:
-        """Smoothed round-trip time (s)."""
-
-    @property
-    def sent_datagrams(self) -> int:
-        """With data."""
-
-    @property
-    def sent_bytes(self) -> int:
-        """IP bytes of these."""
-
-    @property
-    def lost_datagrams(self) -> int:
-        """Of these."""
-
-    control_datagrams: int
-    control_bytes: int
-
-
-class PathRecord:
-    """A path's counters over the measured interval, on its sending side."""
-
-    def __init__(self, path: Carrier, direction: Direction) -> None:
-        self.path = path
-        self.direction = direction
-        self.srtt = DelayHistogram()
-        self._before = self._counters()
-        self._after = self._before
-
-    def _counters(self) -> tuple[int, int, int, int, int]:
-        path = self.path
-        return (
-            path.sent_datagrams,
-            path.sent_bytes,
-            path.lost_datagrams,
-            path.control_datagrams,
-            path.control_bytes,
-        )
-
-    def on_begin(self) -> None:
-        """The measured interval begins."""
-        self._before = self._counters()
-
-    def on_end(self) -> None:
-        """It ends."""
-        self._after = self._counters()
-
-    def drain(self, *, measured: bool) -> None:
-        """Take the smoothed round-trip time at the end of a bin."""
-        if measured and self.path.up and self.path.srtt:
-            self.srtt.add([self.path.srtt])
-
-    @property
-    def difference(self) -> tuple[int, int, int, int, int]:
-        """Datagrams, bytes, lost, control datagrams, control bytes in the measured interval."""
-        first, second, third, fourth, fifth = (
-            after - before for before, after in zip(self._before, self._after, strict=True)
-        )
-        return first, second, third, fourth, fifth
-
-    def row(self) -> dict[str, Any]:
-        """Return the path's row of the result."""
-        datagrams, size, lost, control, control_size = self.difference
-        return {
-            "link": self.path.name,
-            "direction": self.direction,
-            "datagrams": datagrams + control,
-            "bytes": size + control_size,
-            "srtt_s": self.srtt.summary(50, 95),
-            "lost_ratio": lost / datagrams if datagrams else None,
-            "retransmitted": 0,
-            "reinjected": 0,
-        }
-
-
-class SubflowRecord(PathRecord):
-    """A subflow's: what was lost was sent again, by itself or by another."""
-
-    def __init__(self, subflow: Subflow, direction: Direction) -> None:
-        self._subflow = subflow
-        self._repairs = (0, 0)
-        super().__init__(subflow, direction)
-
-    def _counts(self) -> tuple[int, int]:
-        return (self._subflow.tcp.retransmitted, self._subflow.reinjected)
-
-    def on_begin(self) -> None:
-        super().on_begin()
-        self._repairs = self._counts()
-
-    def on_end(self) -> None:
-        super().on_end()
-        again, reinjected = (after - before for before, after in zip(self._repairs, self._counts(), strict=True))
-        self._repairs = (again, reinjected)
-
-    def row(self) -> dict[str, Any]:
-        return {**super().row(), "retransmitted": self._repairs[0], "reinjected": self._repairs[1]}
-
-
 class Recorder:
     """Everything that is read once a bin."""
 
@@ -264,6 +90,8 @@ class Recorder:
         self._in_order_lists: list[list[float]] = []
         for flow in flows:
             self._add(f"flow/{flow.spec.name}", flow.spec.direction, "throughput_bps", _flow_rate(flow))
+            if flow.spec.kind == "tcp":
+                self._add(f"flow/{flow.spec.name}", flow.spec.direction, "arrived_bps", _arrival_rate(flow))
         for link in links:
             self._add_link(link)
 
@@ -338,3 +166,7 @@ class Recorder:
 
 def _flow_rate(flow: Flow) -> Callable[[float], float]:
     return rate_of(lambda: flow.delivered_bytes)
+
+
+def _arrival_rate(flow: Flow) -> Callable[[float], float]:
+    return rate_of(lambda: flow.arrived_bytes)

@@ -3,9 +3,7 @@
 Rules of this file. Data is given to a subflow only when its TCP could send it at once (a scheduler may
 insist, and then it waits there). What is not acknowledged at the connection's level stays in `_flight`;
 when the subflow that carries it times out or loses its link, others carry it as well (reinjection),
-before anything new. When the receiver has no room because of one chunk that a slow subflow carries, an
-idle faster one sends that chunk too, and the slow one is slowed down (opportunistic retransmission and
-penalisation: Raiciu et al., NSDI 2012, section 4.2).
+before anything new. What happens when the receiver has no room stands in relief.py.
 """
 
 from __future__ import annotations
@@ -14,6 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from random import Random
 
+from mpsim.hosts.mptcp.relief import Relief
 from mpsim.hosts.mptcp.signals import MAPPING_SIZE, Chunk, DataAck
 from mpsim.hosts.mptcp.subflow import Subflow
 from mpsim.hosts.segments import HEADER, Ack
@@ -23,10 +22,6 @@ from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.schedulers.base import PathView, Scheduler
 
 NEVER = float("inf")
-# A chunk goes again over a subflow this many times faster (Linux MPTCP 0.9x: mptcp_rcv_buf_optimization),
-# or when the window of the slow one is no larger than this (segments).
-FASTER = 4
-SMALL_WINDOW = 4
 # More than this many chunks no scheduler may queue on a subflow that cannot send.
 MOST_QUEUED = 100
 
@@ -70,7 +65,7 @@ class MptcpSender:
         self.scheduler = scheduler
         self.mss = mss
         self.total_bytes = total_bytes
-        self.opportunistic = opportunistic
+        self.relief = Relief() if opportunistic else None
         siblings = Siblings()
         self.subflows: list[Subflow] = []
         for index, controller in enumerate(congestion):
@@ -94,7 +89,6 @@ class MptcpSender:
         self._packet = Packet(mss + header + MAPPING_SIZE, flow, None)  # what a scheduler is asked about
         self._now = 0.0
         self._stopped = False
-        self.opportunistic_retransmissions = self.penalties = 0
         scheduler.attach(self, random)
 
     # Life.
@@ -195,7 +189,7 @@ class MptcpSender:
         if self._stopped or (self._last is not None and self._next >= self._last):
             return False
         if self._next >= self._beyond:
-            return self.opportunistic and self._relieve(usable)
+            return self._relieve(usable)
         chosen = self._chosen(usable)
         if not chosen or any(len(one.waiting) >= MOST_QUEUED for one in chosen):
             return False
@@ -246,33 +240,17 @@ class MptcpSender:
         self._again = deque(sorted([*self._again, *more], key=lambda chunk: chunk.number))
 
     def _relieve(self, usable: Sequence[Subflow]) -> bool:
-        """With no room at the receiver: send the chunk that it waits for again, and slow down who carries it."""
+        """With no room at the receiver: let an idle subflow send the chunk that it waits for, too."""
         head = self._flight.get(self._una)
-        if head is None:
+        if head is None or self.relief is None:
             return False
+        idle = [one for one in usable if not one.carried(head) and one.can_send(self._packet.size, self._now)]
         holders = [one for one in self.subflows if one.carried(head)]
-        for subflow in sorted(usable, key=lambda one: (one.srtt, one.index)):
-            if not subflow.can_send(self._packet.size, self._now) or subflow.carried(head):
-                continue
-            self._penalise(subflow, holders)
-            slow = all(
-                one.cwnd <= SMALL_WINDOW * self.mss or FASTER * subflow.srtt < one.srtt or not one.up for one in holders
-            )
-            if slow:
-                self.opportunistic_retransmissions += 1
-                self._give(head, (subflow,))
-                return True
-        return False
-
-    def _penalise(self, subflow: Subflow, holders: Sequence[Subflow]) -> None:
-        """Halve the windows of slower subflows that hold the receiver up, once a round trip of the faster one."""
-        if self._now - subflow.penalised_at < subflow.srtt:
-            return
-        for one in holders:
-            if subflow.srtt < one.srtt and not one.tcp.in_recovery:
-                one.penalise()
-                self.penalties += 1
-                subflow.penalised_at = self._now
+        subflow = self.relief.chosen(idle, holders, self._now)
+        if subflow is None:
+            return False
+        self._give(head, (subflow,))
+        return True
 
     # Time.
 
