@@ -33,6 +33,7 @@ class FlowMeasure(ABC):
         self._begin, self._end = begin, end
         self._sent_at: dict[int, float] = {}
         self._arrivals: list[tuple[float, int]] = []  # (when, payload bytes delivered by then)
+        self._arrived: list[int] = []  # bytes by then, what waits for a hole included, where that may differ
         self._delays: list[float] = []
         self.sent = self.lost = self.retransmitted = self.received = self.disordered = 0
         self.delivered = 0  # bytes, since the beginning
@@ -78,8 +79,11 @@ class FlowMeasure(ABC):
 
     def bytes_by(self, when: float) -> int:
         """Return the payload delivered by a time (s)."""
-        position = bisect_left(self._arrivals, when, key=lambda arrival: arrival[0])
+        position = self._position(when)
         return self._arrivals[position - 1][1] if position else 0
+
+    def _position(self, when: float) -> int:
+        return bisect_left(self._arrivals, when, key=lambda arrival: arrival[0])
 
     @property
     def goodput(self) -> float:
@@ -116,9 +120,12 @@ class FlowMeasure(ABC):
         """Return the flow's throughput in bins, each named by its beginning."""
         bins = round(self._end / BIN)
         marks = [self.bytes_by(number * BIN) for number in range(bins + 1)]
+        return self._rates("throughput_bps", marks)
+
+    def _rates(self, metric: str, marks: Sequence[int]) -> list[SeriesRow]:
         name, direction = f"flow/{self.plan.spec.name}", self.plan.spec.direction
         return [
-            (round(number * BIN, 1), name, direction, "throughput_bps", (after - before) * BITS_PER_BYTE / BIN)
+            (round(number * BIN, 1), name, direction, metric, (after - before) * BITS_PER_BYTE / BIN)
             for number, (before, after) in enumerate(pairwise(marks))
         ]
 
@@ -163,6 +170,18 @@ class TcpMeasure(FlowMeasure):
         heapq.heappush(self._held, (first, first + seen.payload))
         while self._held and self._held[0][0] <= self.delivered:
             self.delivered = max(self.delivered, heapq.heappop(self._held)[1])
+        arrived = self.delivered
+        reach = self.delivered
+        for begin, beyond in sorted(self._held):
+            arrived += max(0, beyond - max(begin, reach))
+            reach = max(reach, beyond)
+        self._arrived.append(arrived)
+
+    def series(self) -> list[SeriesRow]:
+        """Return the flow's throughput, and what arrived in whatever order, in bins."""
+        positions = [self._position(number * BIN) for number in range(round(self._end / BIN) + 1)]
+        marks = [self._arrived[position - 1] if position else 0 for position in positions]
+        return super().series() + self._rates("arrived_bps", marks)
 
 
 class UdpMeasure(FlowMeasure):

@@ -168,21 +168,25 @@ def recovery(at: float, begin: float, goodput: Sequence[float], wanted: Sequence
 
 
 def failover_row(
-    event: Mapping[str, Any], begin: float, directions: Sequence[tuple[Sequence[float], Sequence[float]]]
+    event: Mapping[str, Any],
+    begin: float,
+    directions: Sequence[tuple[Sequence[float], Sequence[float], Sequence[float]]],
 ) -> dict[str, Any]:
     """Return the row of one event; of several directions the worse counts.
 
-    event: link, at_s, up, lost_packets; directions: (goodput, wanted) in bins of 0.1 s from `begin`.
+    event: link, at_s, up, lost_packets; directions: (arrived, goodput, wanted) in bins of 0.1 s from `begin`.
+    Recovery is about what was carried, in whatever order it arrived; gaps are the application's. Otherwise
+    each retransmission of an inner TCP would count: what comes behind its hole is carried, and delivered late.
     """
-    found = [recovery(event["at"], begin, goodput, wanted) for goodput, wanted in directions]
-    recoveries = [value for value, _ in found]
+    recoveries = [recovery(event["at"], begin, arrived, wanted)[0] for arrived, _, wanted in directions]
+    gaps = [recovery(event["at"], begin, goodput, wanted)[1] for _, goodput, wanted in directions]
     return {
         "link": event["link"],
         "at_s": event["at_s"],
         "up": event["up"],
         "recovery_s": None
-        if not found or None in recoveries
+        if not recoveries or None in recoveries
         else max(value for value in recoveries if value is not None),
-        "longest_gap_s": max((gap for _, gap in found), default=None),
+        "longest_gap_s": max(gaps, default=None),
         "lost_packets": event["lost_packets"],
     }

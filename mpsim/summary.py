@@ -58,7 +58,8 @@ def aggregation_rows(scenario: Scenario, goodput: Mapping[str, float]) -> list[d
 def failover_rows(scenario: Scenario, rows: Sequence[SeriesRow], lost: Mapping[str, int]) -> list[dict[str, Any]]:
     """Return the rows of `failovers`, one for each event that cuts a link or brings it back.
 
-    rows: of series.csv, with throughput_bps of each flow; lost: packets each link lost while down.
+    rows: of series.csv, with throughput_bps and, for TCP, arrived_bps of each flow; lost: packets each link lost
+    while down.
     """
     events = [event for event in scenario.event if event.up is not None]
     if not events:
@@ -69,7 +70,9 @@ def failover_rows(scenario: Scenario, rows: Sequence[SeriesRow], lost: Mapping[s
     for direction in DIRECTIONS:
         flows = _measured(scenario, direction)
         if flows:
-            directions.append((_goodput(rows, flows, begin, bins), _wanted(scenario, direction, flows, begin, bins)))
+            wanted = _wanted(scenario, direction, flows, begin, bins)
+            goodput = _summed(rows, flows, begin, bins, arrived=False)
+            directions.append((_summed(rows, flows, begin, bins, arrived=True), goodput, wanted))
     return [
         failover_row(
             {
@@ -86,12 +89,17 @@ def failover_rows(scenario: Scenario, rows: Sequence[SeriesRow], lost: Mapping[s
     ]
 
 
-def _goodput(rows: Sequence[SeriesRow], flows: Sequence[FlowSpec], begin: float, bins: int) -> list[float]:
-    names = {f"flow/{flow.name}" for flow in flows}
+def _summed(
+    rows: Sequence[SeriesRow], flows: Sequence[FlowSpec], begin: float, bins: int, *, arrived: bool
+) -> list[float]:
+    """Return what the flows delivered in each bin, bit/s, or what arrived for them in whatever order."""
+    metrics = {
+        f"flow/{flow.name}": "arrived_bps" if arrived and flow.kind == "tcp" else "throughput_bps" for flow in flows
+    }
     sums = [0.0] * bins
     for t, entity, _, metric, value in rows:
         position = round((t - begin) / BIN)
-        if metric == "throughput_bps" and entity in names and 0 <= position < bins:
+        if metrics.get(entity) == metric and 0 <= position < bins:
             sums[position] += value
     return sums
 

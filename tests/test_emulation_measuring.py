@@ -92,10 +92,13 @@ def test_tcp_counts_retransmissions_losses_order_and_what_is_in_order(tmp_path: 
     assert row["goodput_bps"] == 3000 * 8 / 2
     assert row["one_way_delay_s"]["p50"] == pytest.approx(0.2, rel=0.01)
     assert flow.bytes_by(1.6) == 1000  # what came above the hole is not delivered yet
-    series = {row[0]: row[4] for row in flow.series()}
+    series = {row[0]: row[4] for row in flow.series() if row[3] == "throughput_bps"}
     assert len(series) == 30
     assert series[1.7] == 2000 * 8 / 0.1
     assert series[1.3] == 0
+    arrived = {row[0]: row[4] for row in flow.series() if row[3] == "arrived_bps"}
+    assert (arrived[1.3], arrived[1.7]) == (1000 * 8 / 0.1, 1000 * 8 / 0.1)  # as it came, each byte once
+    assert sum(arrived.values()) == sum(series.values())
 
 
 def test_iperf3s_control_connection_and_empty_segments_do_not_count(tmp_path: Path) -> None:

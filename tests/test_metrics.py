@@ -115,10 +115,17 @@ def test_of_two_directions_the_worse_counts() -> None:
     good, slow = bins((200, 8e6)), bins((50, 8e6), (7, 0.0), (143, 8e6))
     never = bins((50, 8e6), (150, 0.0))
     wanted = [8e6] * 200
-    row = failover_row(event, 0.0, [(good, wanted), (slow, wanted)])
+    row = failover_row(event, 0.0, [(good, good, wanted), (slow, slow, wanted)])
     assert (row["recovery_s"], row["longest_gap_s"], row["lost_packets"]) == (0.9, 0.7, 3)
-    assert failover_row(event, 0.0, [(good, wanted), (never, wanted)])["recovery_s"] is None
+    assert failover_row(event, 0.0, [(good, good, wanted), (never, never, wanted)])["recovery_s"] is None
     assert failover_row(event, 0.0, [])["recovery_s"] is None
+
+
+def test_what_waits_for_a_retransmission_is_carried_and_not_delivered() -> None:
+    event = {"link": "a", "at": 5.0, "at_s": 5.0, "up": False, "lost_packets": 0}
+    arrived, delivered = bins((200, 8e6)), bins((70, 8e6), (3, 0.0), (1, 32e6), (126, 8e6))
+    row = failover_row(event, 0.0, [(arrived, delivered, [8e6] * 200)])
+    assert (row["recovery_s"], row["longest_gap_s"]) == (0.0, 0.3)
 
 
 @given(st.lists(st.floats(1e-5, 100.0), min_size=1, max_size=300), st.sampled_from([50, 95, 99]))

@@ -42,6 +42,11 @@ class TcpReceiver:
         self._echo = 0.0
         self._out: list[Packet] = []
 
+    @property
+    def arrived_bytes(self) -> int:
+        """Payload that has arrived, each byte once, what waits for a hole included."""
+        return self.delivered_bytes + sum(self._held.values())
+
     def receive(self, packet: Packet, now: float) -> None:
         segment: Segment = packet.payload
         index = segment.index

@@ -51,6 +51,11 @@ class Flow(ABC):
         """Payload that has arrived, in order where the flow cares for it."""
         return 0
 
+    @property
+    def arrived_bytes(self) -> int:
+        """Payload that has arrived, each byte once, in whatever order."""
+        return self.delivered_bytes
+
     def on_begin(self) -> None:
         """Take note that the measured interval begins."""
         self._delivered_before = self.delivered_bytes
@@ -120,6 +125,10 @@ class TcpFlow(Flow):
     @property
     def delivered_bytes(self) -> int:
         return self.receiver.delivered_bytes
+
+    @property
+    def arrived_bytes(self) -> int:
+        return self.receiver.arrived_bytes
 
     def _counters(self) -> tuple[int, int, int, int]:
         sender, receiver = self.sender, self.receiver

@@ -49,6 +49,13 @@ class MptcpReceiver:
         """Segments of all subflows."""
         return sum(tcp.received_segments for tcp in self._subflows)
 
+    @property
+    def arrived_bytes(self) -> int:
+        """Payload that has arrived, each byte once, what waits for a hole included."""
+        waiting = {chunk.number: chunk.length for mapped in self._mapped for chunk in mapped.values()}
+        new = {number: length for number, length in waiting.items() if number >= self.expected}
+        return self.delivered_bytes + sum({**new, **self._held}.values())
+
     def receive(self, packet: Packet, now: float) -> None:
         index = _subflow_of(packet)
         tcp, mapped = self._subflows[index], self._mapped[index]
