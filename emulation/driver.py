@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class Driver:
             for flow in self._flows:
                 flow.prepare()
             before = self._interfaces(network)
-            origin = self._serve()
+            origin = self._serve(network)
             reports = [flow.finish() for flow in self._flows]
             self._wait(time.monotonic() + _drain(scenario))
             missed = {host: capture.stop() for host, capture in captures.items()}
@@ -131,7 +132,7 @@ class Driver:
         pids = [str(network.pid(outside.link_end(side))) for side in at.PORTALS]
         return Program("links", _start_here, "emulation.netem", self._folder, *pids)
 
-    def _serve(self) -> float:
+    def _serve(self, network: Network) -> float:
         """Start the clock, let the flows run on time; return the monotonic clock at run time zero."""
         scenario = self._scenario
         end = scenario.warmup + scenario.duration
@@ -149,6 +150,9 @@ class Driver:
                 (flow.plan.stop, 2 * number + 1, flow.stop),
             ]
         actions += [(scenario.warmup, -2, self._look), (end, -1, self._look)]
+        for number, (when, link, up) in enumerate(mptcp.carrier_events(scenario) if scenario.mptcp else ()):
+            tell = partial(mptcp.on_carrier, network, scenario, link, up)
+            actions.append((when, 2 * len(self._flows) + number, tell))
         heapq.heapify(actions)
         while actions:
             when, _, act = heapq.heappop(actions)

@@ -7,6 +7,9 @@
 The client opens the connection from its main address and joins one subflow from each further address
 (the kernel's path manager, Documentation/networking/mptcp.rst); the portals only forward, as for `direct`. Links of a
 higher metric than the first get backup subflows (RFC 8684, section 3.3.8).
+
+The kernel does not look at carriers; on real machines the network's daemon takes an address away from the
+path manager while its interface has none, and so does `on_carrier`. Of a silent loss nobody is told.
 """
 
 from __future__ import annotations
@@ -25,7 +28,11 @@ WRAPPER = "mptcpize"  # makes a program's TCP sockets Multipath TCP's
 PACKAGE = "mptcpize"
 ENABLED = Path("/proc/sys/net/mptcp/enabled")
 FIRST_TABLE = 100  # routing tables by source, one a link; those below 253 are free (ip-route(8))
+FIRST_LINK_ID = 200  # address identifier of the main address once it is given back; of further links their number
+MOST_JOINED = 8  # subflows (MPTCP_PM_ADDR_MAX)
 MOST_LINKS = 9  # the first and what the kernel's path manager joins at most (MPTCP_PM_ADDR_MAX, 8)
+# s; an address offered before the cable is plugged in would lose its first SYN, and wait a second for the next.
+CARRIER_DELAY = 0.05
 
 
 class Hosts(Protocol):
@@ -83,24 +90,71 @@ def set_up(hosts: Hosts, scenario: Scenario) -> None:
     for host in at.END_HOSTS:
         hosts.run(host, ["sysctl", "-q", "-w", *(f"{key}={value}" for key, value in settings.items())])
         # The client decides what is joined: nothing is offered to it.
-        hosts.run(host, ["ip", "mptcp", "limits", "set", "subflows", str(joined), "add_addr_accepted", "0"])
+        hosts.run(host, ["ip", "mptcp", "limits", "set", "subflows", _limit(scenario), "add_addr_accepted", "0"])
     for link in range(1, len(scenario.link)):
         address = at.cross_address(at.CLIENT, link)
         table = str(FIRST_TABLE + link)
         gateway = at.access_address(at.REMOTE, link)
         hosts.run(at.LOCAL, ["ip", "route", "add", at.end_network(at.SERVER), "via", gateway, "table", table])
         hosts.run(at.LOCAL, ["ip", "rule", "add", "from", address, "to", at.end_network(at.SERVER), "lookup", table])
-        backup = ["backup"] if scenario.link[link].metric > scenario.link[0].metric else []
-        kind = ["subflow", *backup, "id", str(link)]
-        hosts.run(at.CLIENT, ["ip", "mptcp", "endpoint", "add", address, *kind, "dev", at.CLIENT_INTERFACE])
-    _check(hosts, joined)
+        _offer(hosts, scenario, link)
+    _check(hosts, _limit(scenario), joined)
 
 
-def _check(hosts: Hosts, joined: int) -> None:
+def on_carrier(hosts: Hosts, scenario: Scenario, link: int, up: bool) -> None:
+    """Give the address of a link to the client's path manager, or take it away: its interface has a carrier or none."""
+    if up:
+        _offer(hosts, scenario, link)
+    elif link:
+        hosts.run(at.CLIENT, ["ip", "mptcp", "endpoint", "delete", "id", str(link)])
+    else:
+        # The first subflow's address has no identifier of its own; it is given one when it comes back.
+        hosts.run(at.CLIENT, ["ip", "mptcp", "endpoint", "delete", "id", "0", _address(0)])
+        listed = hosts.run(at.CLIENT, ["ip", "mptcp", "endpoint", "show"])
+        if f"id {FIRST_LINK_ID} " in listed:
+            hosts.run(at.CLIENT, ["ip", "mptcp", "endpoint", "delete", "id", str(FIRST_LINK_ID)])
+
+
+def carrier_events(scenario: Scenario) -> list[tuple[float, int, bool]]:
+    """Return (s of run time, link, up) of each time that a link's carrier goes or comes back."""
+    names = [spec.name for spec in scenario.link]
+    lost: set[str] = set()
+    found = []
+    for event in sorted(scenario.event, key=lambda event: event.at):
+        if event.up is False and event.how == "carrier" and event.link not in lost:
+            lost.add(event.link)
+            found.append((scenario.warmup + event.at, names.index(event.link), False))
+        elif event.up and event.link in lost:
+            lost.remove(event.link)
+            found.append((scenario.warmup + event.at + CARRIER_DELAY, names.index(event.link), True))
+    return found
+
+
+def link_of(identifier: int) -> int:
+    """Return the link that an address identifier of the client stands for."""
+    return 0 if identifier == FIRST_LINK_ID else identifier
+
+
+def _address(link: int) -> str:
+    return at.cross_address(at.CLIENT, link) if link else at.end_address(at.CLIENT)
+
+
+def _limit(scenario: Scenario) -> str:
+    # One more than are joined at first: the first may come back as a joined one.
+    return str(min(len(scenario.link), MOST_JOINED))
+
+
+def _offer(hosts: Hosts, scenario: Scenario, link: int) -> None:
+    backup = ["backup"] if scenario.link[link].metric > scenario.link[0].metric else []
+    kind = ["subflow", *backup, "id", str(link or FIRST_LINK_ID)]
+    hosts.run(at.CLIENT, ["ip", "mptcp", "endpoint", "add", _address(link), *kind, "dev", at.CLIENT_INTERFACE])
+
+
+def _check(hosts: Hosts, limit: str, joined: int) -> None:
     """Read back what was set: some versions of ip ignore words they do not know without a word."""
     limits = hosts.run(at.CLIENT, ["ip", "mptcp", "limits", "show"])
-    if f"subflows {joined}" not in limits:
-        raise WorldError(f"the kernel did not take {joined} further subflows: {limits.strip()}")
+    if f"subflows {limit}" not in limits:
+        raise WorldError(f"the kernel did not take {limit} further subflows: {limits.strip()}")
     endpoints = hosts.run(at.CLIENT, ["ip", "mptcp", "endpoint", "show"]).splitlines()
     if len(endpoints) != joined:
         raise WorldError(f"the kernel has {len(endpoints)} of {joined} addresses for further subflows")

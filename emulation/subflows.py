@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from emulation import addresses as at
 from emulation.capturing import TCP, Seen
+from emulation.mptcp import link_of
 
 MASK = 0xFFFF_FFFF  # numbers are told apart by their last 32 bits, as RFC 8684 (section 3.3.1) has it
 _END, _NOP, _MPTCP = 0, 1, 30
@@ -104,7 +105,7 @@ class Connection:
     def _learn_join(self, seen: Seen, option: bytes) -> None:
         if len(option) == _JOIN_SYN and at.SERVER in self._keys:
             if option[4:8] == hashlib.sha256(self._keys[at.SERVER]).digest()[:4]:  # the token of this connection
-                self.subflows.setdefault(seen.ports, Subflow(option[3]))
+                self.subflows.setdefault(seen.ports, Subflow(link_of(option[3])))
         elif len(option) == _JOIN_SYN_ACK and seen.ports in self.subflows:
             self.subflows[seen.ports].joined = True
 
