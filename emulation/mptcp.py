@@ -15,6 +15,7 @@ path manager while its interface has none, and so does `on_carrier`. Of a silent
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -47,9 +48,19 @@ def doctor() -> Check:
     name = "Multipath TCP"
     if not ENABLED.exists():
         return Check(name, False, "not in this kernel", "a kernel with CONFIG_MPTCP=y (Linux 5.6 or newer)")
+    if not _tool_knows_it():
+        return Check(name, False, "the kernel has it, ip does not", "iproute2 5.11 or newer")
     found = shutil.which(WRAPPER)
     remedy = "" if found else f"apt-get install -y --no-install-recommends {PACKAGE}"
     return Check(name, found is not None, f"the kernel has it; {found or f'no {WRAPPER}'}", remedy)
+
+
+def _tool_knows_it() -> bool:
+    try:
+        said = subprocess.run(["ip", "mptcp", "help"], capture_output=True, text=True, timeout=10.0, check=False)
+    except OSError:
+        return False
+    return "endpoint" in said.stderr + said.stdout
 
 
 def require(scenario: Scenario) -> None:
