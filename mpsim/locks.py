@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+# Instead of these: a folder that containers on one machine share, say.
+FOLDER_VARIABLE = "MPSIM_LOCK_FOLDER"
 _SHARED_FOLDERS = (Path("/run/lock"), Path("/tmp"))  # noqa: S108  # one place for all users is the point
 _MACHINE, _TURN = "mpsim-machine.lock", "mpsim-turn.lock"
 _LONGEST_COMMAND = 60  # characters of a command line that are shown
@@ -56,6 +58,8 @@ def _take(file: int, how: int, place: int, alone: bool, told: list[str]) -> None
 
 def _shared_folder() -> Path:
     """Give the first folder that every user may write to: it must not depend on who asks."""
+    if chosen := os.environ.get(FOLDER_VARIABLE):
+        return Path(chosen)
     for folder in _SHARED_FOLDERS:
         if folder.is_dir() and folder.stat().st_mode & stat.S_IWOTH:
             return folder

@@ -10,6 +10,7 @@ from commanding import RIGHT, Ended, Mpsim
 from hypothesis import settings
 
 from mpsim.cli import status_of
+from mpsim.locks import FOLDER_VARIABLE
 
 # No test here asserts a time; on a busy machine a deadline would.
 settings.register_profile("mpsim", deadline=None)
@@ -26,6 +27,14 @@ def mpsim(capsys: pytest.CaptureFixture[str]) -> Mpsim:
         return Ended(status, said.out, said.err)
 
     return call
+
+
+@pytest.fixture
+def own_locks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep simulated workers from waiting for what else runs on this machine."""
+    folder = tmp_path_factory.mktemp("locks")
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    return folder
 
 
 @pytest.fixture

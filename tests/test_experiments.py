@@ -18,6 +18,7 @@ from mpsim.runs import Run
 from mpsim.store import Row
 from mpsim.workers import Watch
 
+pytestmark = pytest.mark.usefixtures("own_locks")
 SHORT = Timing(warmup=1.0, duration=1.0, repetitions=2)
 RAW: Mapping[str, Any] = {
     "name": "short",

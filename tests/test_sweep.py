@@ -13,6 +13,7 @@ from mpsim.scenario import load
 from mpsim.store import Store
 from mpsim.sweep import Sweep
 
+pytestmark = pytest.mark.usefixtures("own_locks")
 GRID = '\n[sweep]\n"tunnel.scheduler" = ["greedy", "min-rtt"]\n'
 SHORT = ("--set", "duration=1s", "--set", "event[0].at=500ms", "--set", "flow[0].bytes=10kB")
 BROKEN = """
