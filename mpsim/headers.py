@@ -1,14 +1,14 @@
-"""Real IPv4, TCP, UDP and ICMP headers as bytes, for captures and for replayed traffic.
+"""Real IP, TCP, UDP and ICMP headers as bytes, for captures and for replayed traffic.
 
-Formats: RFC 791 (IPv4), RFC 9293 (TCP), RFC 768 (UDP), RFC 792 (ICMP); checksum: RFC 1071.
+Formats: RFC 791 (IPv4), RFC 8200 (IPv6), RFC 9293 (TCP), RFC 768 (UDP), RFC 792 and 4443 (ICMP); checksum: RFC 1071.
 """
 
 from __future__ import annotations
 
 import struct
 
-TCP, UDP, ICMP = 6, 17, 1
-EXPERIMENTAL = 253  # RFC 3692: for what no other number says
+TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
+EXPERIMENTAL, OTHER = 253, 254  # RFC 3692: the tunnel's own; for what no other number says
 IPV4_SIZE, TCP_SIZE, UDP_SIZE, ICMP_SIZE = 20, 20, 8, 8
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 TTL = 64
@@ -18,9 +18,11 @@ _DONT_FRAGMENT, _MORE_OR_OFFSET = 0x4000, 0x3FFF
 _IPV4 = struct.Struct("!BBHHHBBH4s4s")
 _TCP = struct.Struct("!HHIIBBHHH")
 _UDP = struct.Struct("!HHHH")
+_IPV6 = struct.Struct("!IHBB16s16s")
 _ICMP = struct.Struct("!BBHHH")
-_CHECKSUM_AT = {TCP: 16, UDP: 6, ICMP: 2}
+_CHECKSUM_AT = {TCP: 16, UDP: 6, ICMP: 2, ICMPV6: 2}
 _ONES = 0xFFFF
+_IPV4_ADDRESS = 4  # bytes
 
 
 def checksum(data: bytes) -> int:
@@ -45,6 +47,18 @@ def ipv4(
     return head[:10] + checksum(head).to_bytes(2, "big") + head[12:] + _summed(body, protocol, source, destination)
 
 
+def ipv6(source: bytes, destination: bytes, protocol: int, body: bytes, *, traffic_class: int = 0) -> bytes:
+    """Return an IPv6 packet without extension headers, with the checksum of what it carries."""
+    body = _summed(body, protocol, source, destination)
+    return _IPV6.pack(6 << 28 | traffic_class << 20, len(body), protocol, TTL, source, destination) + body
+
+
+def ip(source: bytes, destination: bytes, protocol: int, body: bytes, *, traffic_class: int = 0) -> bytes:
+    """Return an IP packet of the version that the addresses are of."""
+    make = ipv4 if len(source) == _IPV4_ADDRESS else ipv6
+    return make(source, destination, protocol, body, traffic_class=traffic_class)
+
+
 def tcp(
     ports: tuple[int, int], sequence: int, acknowledged: int, flags: int, options: bytes = b"", payload: bytes = b"",
     window: int = _ONES,
@@ -65,6 +79,11 @@ def echo(identifier: int, number: int, payload: bytes, *, reply: bool) -> bytes:
     return _ICMP.pack(0 if reply else 8, 0, 0, identifier & _ONES, number & _ONES) + payload
 
 
+def echo_v6(identifier: int, number: int, payload: bytes, *, reply: bool) -> bytes:
+    """Return an ICMPv6 echo message without its checksum, which `ipv6` fills in."""
+    return _ICMP.pack(129 if reply else 128, 0, 0, identifier & _ONES, number & _ONES) + payload
+
+
 def _summed(body: bytes, protocol: int, source: bytes, destination: bytes) -> bytes:
     at = _CHECKSUM_AT.get(protocol)
     if at is None or len(body) < at + 2:
@@ -74,7 +93,12 @@ def _summed(body: bytes, protocol: int, source: bytes, destination: bytes) -> by
         # What follows the UDP datagram within the IP packet is not part of its sum.
         length = min(length, max(UDP_SIZE, int.from_bytes(body[4:6], "big")))
     blank = body[:at] + b"\0\0" + body[at + 2 : length]
-    pseudo = b"" if protocol == ICMP else source + destination + struct.pack("!HH", protocol, length)
+    if protocol == ICMP:
+        pseudo = b""
+    elif len(source) == _IPV4_ADDRESS:
+        pseudo = source + destination + struct.pack("!HH", protocol, length)
+    else:
+        pseudo = source + destination + struct.pack("!II", length, protocol)
     total = checksum(pseudo + blank)
     if protocol == UDP and not total:
         total = _ONES  # zero would mean that there is none
@@ -106,7 +130,7 @@ def _from_ipv6(packet: bytes, source: bytes, destination: bytes, number: int) ->
     if protocol == UDP and len(body) >= UDP_SIZE:
         body = body[:4] + len(body).to_bytes(2, "big") + body[6:]
     elif protocol != TCP:
-        protocol = EXPERIMENTAL  # extension headers and ICMPv6 mean nothing in IPv4
+        protocol = OTHER  # extension headers and ICMPv6 mean nothing in IPv4
     traffic_class = (packet[0] << 4 | packet[1] >> 4) & 0xFF
     return ipv4(source, destination, protocol, body, traffic_class=traffic_class, number=number)
 

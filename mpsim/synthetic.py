@@ -3,6 +3,9 @@
 What a simulated host knows of a packet goes into the headers (sequence numbers, SACK blocks, timestamps,
 echo numbers); addresses and ports are those of the emulated network, so that captures of both worlds
 can be read with the same filters. The size is exactly the simulated one.
+
+What carries a path over TCP is shown as TCP, but without the datagrams in it: its payload is zero, its
+sequence numbers count full segments, and each direction has a connection of its own.
 """
 
 from __future__ import annotations
@@ -15,10 +18,18 @@ from mpsim import headers
 from mpsim.hosts.ping import Echo
 from mpsim.hosts.replay import Replayed
 from mpsim.hosts.segments import Ack, Segment
+from mpsim.tunnel import framing
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.wire import Data, Feedback, Probe, Skip, encode, encode_data_header
 
+
+def _unique_local(network: int, host: int) -> bytes:
+    """Return an address of the emulated network's IPv6 prefix (RFC 4193): fd77:0:0:NETWORK::HOST."""
+    return (0xFD77 << 112 | network << 64 | host).to_bytes(16, "big")
+
+
 CLIENT, SERVER = headers.address("10.77.1.2"), headers.address("10.77.2.2")
+ENDS = {"ipv4": (CLIENT, SERVER), "ipv6": tuple(_unique_local(0x7700 + end, 2) for end in (1, 2))}
 FIRST_SERVER_PORT, FIRST_CLIENT_PORT, FIRST_ECHO_ID = 5201, 16_001, 1
 TUNNEL_PORT = 4725
 # RFC 2544's addresses for measurements: replayed packets come from them, see `replay_source`.
@@ -30,9 +41,10 @@ _SYN_OPTIONS = b"\x02\x04%b\x04\x02"  # MSS, SACK permitted
 _WINDOW_SCALE = b"\x01\x03\x03\x0a"
 
 
-def access_address(local: bool, link: int) -> bytes:
+def access_address(local: bool, link: int, version: str = "ipv4") -> bytes:
     """Return the address of a portal on an access link, as the emulated network has it."""
-    return bytes((10, 78, link, 1 if local else 2))
+    host = 1 if local else 2
+    return bytes((10, 78, link, host)) if version == "ipv4" else _unique_local(0x7800 + link, host)
 
 
 def replay_source(flow: int) -> bytes:
@@ -57,15 +69,31 @@ class Synthesizer:
 
     Parameters
         flows: what is behind the flow keys of simulated packets, of both directions
+        streams: the link of each flow key that carries a path over TCP
+        inner, outer: "ipv4" or "ipv6"
+        transport: of the tunnel, "udp" or "ip" (over TCP no datagram crosses a link as it is)
     """
 
-    def __init__(self, flows: Mapping[Any, Named]) -> None:
+    def __init__(
+        self,
+        flows: Mapping[Any, Named],
+        *,
+        streams: Mapping[Any, int] | None = None,
+        inner: str = "ipv4",
+        outer: str = "ipv4",
+        transport: str = "udp",
+    ) -> None:
         self._flows = dict(flows)
+        self._streams = dict(streams or {})
+        self._ends = ENDS[inner]
+        self._outer = outer
+        self._transport = transport
 
     def link_bytes(self, thing: Any, direction: str) -> bytes:
         """Return the IP packet that crosses a link: a tunnel's datagram, or a packet beside the tunnel."""
         if isinstance(thing, Packet):
-            return self.inner_bytes(thing, direction)
+            link = self._streams.get(thing.flow)
+            return self.inner_bytes(thing, direction) if link is None else self._stream_bytes(thing, link, direction)
         return self._datagram_bytes(thing, direction)
 
     def _datagram_bytes(self, datagram: Data | Feedback | Skip | Probe, direction: str) -> bytes:
@@ -76,11 +104,24 @@ class Synthesizer:
             body = encode_data_header(datagram) + self.inner_bytes(packet, direction) + bytes(16)
         else:
             body = encode(datagram)
-        link = datagram.path
+        source, destination = self._portals(datagram.path, direction)
+        protocol = headers.EXPERIMENTAL
+        if self._transport == "udp":
+            protocol, body = headers.UDP, headers.udp((TUNNEL_PORT, TUNNEL_PORT), body)
+        return headers.ip(source, destination, protocol, body, traffic_class=traffic_class)
+
+    def _portals(self, link: int, direction: str) -> tuple[bytes, bytes]:
         outbound = direction == "outbound"
-        source, destination = access_address(outbound, link), access_address(not outbound, link)
-        outer = headers.udp((TUNNEL_PORT, TUNNEL_PORT), body)
-        return headers.ipv4(source, destination, headers.UDP, outer, traffic_class=traffic_class)
+        return access_address(outbound, link, self._outer), access_address(not outbound, link, self._outer)
+
+    def _stream_bytes(self, packet: Packet, link: int, direction: str) -> bytes:
+        source, destination = self._portals(link, direction)
+        # The connection is named by the way its data goes: its acknowledgements go the other.
+        outbound = (direction == "outbound") != isinstance(packet.payload, Ack)
+        port = TUNNEL_PORT if outbound else TUNNEL_PORT + 1
+        mss = framing.OUTER_MTU - framing.tcp_headers(self._outer)
+        make = _ack if isinstance(packet.payload, Ack) else _segment
+        return headers.ip(source, destination, headers.TCP, make(packet.payload, (port, port), mss))
 
     def inner_bytes(self, packet: Packet, direction: str) -> bytes:
         """Return an inner packet; direction says which way it travels ("inbound": server to client)."""
@@ -90,26 +131,29 @@ class Synthesizer:
         if isinstance(payload, Replayed) and payload.data is not None:
             return payload.data
         named = self._flows[packet.flow]
-        source, destination = (CLIENT, SERVER) if direction == "outbound" else (SERVER, CLIENT)
+        source, destination = self._ends if direction == "outbound" else self._ends[::-1]
         ports = (FIRST_CLIENT_PORT + named.index, FIRST_SERVER_PORT + named.index)
         if direction != "outbound":
             ports = ports[::-1]
-        room = packet.size - headers.IPV4_SIZE
-        protocol, body = _transport(payload, ports, named, room)
+        six = len(source) != len(CLIENT)
+        room = packet.size - framing.IP_HEADER["ipv6" if six else "ipv4"]
+        protocol, body = _transport(payload, ports, named, room, six=six)
         traffic_class = packet.dscp << 2 | packet.ecn
-        return headers.ipv4(source, destination, protocol, body, traffic_class=traffic_class)
+        return headers.ip(source, destination, protocol, body, traffic_class=traffic_class)
 
 
-def _transport(payload: Any, ports: tuple[int, int], named: Named, room: int) -> tuple[int, bytes]:
+def _transport(payload: Any, ports: tuple[int, int], named: Named, room: int, *, six: bool) -> tuple[int, bytes]:
     if isinstance(payload, Segment):
         return headers.TCP, _segment(payload, ports, named.mss)
     if isinstance(payload, Ack):
         return headers.TCP, _ack(payload, ports, named.mss)
     if isinstance(payload, Echo):
         rest = bytes(room - headers.ICMP_SIZE)
-        return headers.ICMP, headers.echo(FIRST_ECHO_ID + named.index, payload.number, rest, reply=payload.reply)
+        make = headers.echo_v6 if six else headers.echo
+        message = make(FIRST_ECHO_ID + named.index, payload.number, rest, reply=payload.reply)
+        return (headers.ICMPV6 if six else headers.ICMP), message
     if room < headers.UDP_SIZE:
-        return headers.EXPERIMENTAL, bytes(room)
+        return headers.OTHER, bytes(room)
     return headers.UDP, headers.udp(ports, bytes(room - headers.UDP_SIZE))
 
 

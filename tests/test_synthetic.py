@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from mpsim.hosts.ping import Echo
 from mpsim.hosts.replay import Replayed
 from mpsim.hosts.segments import HEADER, SYN_SIZE, Ack, Segment, ack_size
 from mpsim.synthetic import CLIENT, SERVER, Named, Synthesizer, access_address, replay_source
+from mpsim.tunnel import framing
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.wire import Data, Feedback
 
@@ -83,7 +85,7 @@ def test_udp_ping_and_marks() -> None:
     for reply, kind in ((False, 8), (True, 0)):
         icmp = seen(Packet(84, 4, Echo(9, 0.0, reply)))[ICMP]
         assert (icmp.type, icmp.id, icmp.seq, len(icmp.payload)) == (kind, 3, 9, 56)
-    assert seen(Packet(24, 4, Replayed(0, 0.0, 0, None))).proto == headers.EXPERIMENTAL
+    assert seen(Packet(24, 4, Replayed(0, 0.0, 0, None))).proto == headers.OTHER
 
 
 def test_datagram_on_a_link() -> None:
@@ -101,6 +103,58 @@ def test_datagram_on_a_link() -> None:
     assert (IP(crossed).src, IP(crossed)[MpsimFeedback].largest) == ("10.78.0.1", 9)
 
 
+FAMILIES = ["ipv4", "ipv6"]
+
+
+def summed(packet: ScapyPacket) -> bytes:
+    """The packet with the checksums and lengths of its first two layers computed by Scapy."""
+    for layer in (packet, packet.payload):
+        for name in {"chksum", "len", "plen", "cksum"} & set(layer.fields):
+            delattr(layer, name)
+    return bytes(packet)
+
+
+@pytest.mark.parametrize("transport", ["udp", "ip"])
+@pytest.mark.parametrize("outer", FAMILIES)
+@pytest.mark.parametrize("inner", FAMILIES)
+def test_every_framing_has_its_size_and_checksums(inner: str, outer: str, transport: str) -> None:
+    make = Synthesizer({4: Named(2, MSS)}, inner=inner, outer=outer, transport=transport)
+    header = framing.tcp_headers(inner)
+    packets = [
+        Packet(header + 100, 4, Segment(3, 100, 1.5), dscp=46),
+        Packet(framing.udp_headers(inner) + 56, 4, Echo(9, 0.0, reply=False)),
+        Packet(framing.udp_headers(inner) + 77, 4, (0, 0.0)),
+        Packet(header + 12, 4, Ack(7, ((9, 10),), 0.5, 0.75)),
+    ]
+    outside = {"ipv4": IP, "ipv6": IPv6}
+    for packet in packets:
+        data = Data(7, 1, 5, 0, 0, 12, packet, overhead=framing.overhead(transport, outer))
+        crossed = make.link_bytes(data, "inbound")
+        assert len(crossed) == data.size
+        seen = outside[outer](crossed)
+        assert seen[MpsimHeader].tunnel_sequence == 12
+        assert isinstance(seen[MpsimHeader].underlayer, {"udp": UDP, "ip": outside[outer]}[transport])
+        alone = make.inner_bytes(packet, "inbound")
+        assert len(alone) == packet.size
+        assert summed(outside[inner](alone)) == alone
+
+
+def test_a_path_over_tcp_has_the_headers_of_tcp() -> None:
+    make = Synthesizer({}, streams={"data": 1, "acks": 1}, outer="ipv6")
+    header = framing.tcp_headers("ipv6")
+    for packet, direction, sport in (
+        (Packet(header + 300, "data", Segment(2, 300, 1.5)), "inbound", 4726),
+        (Packet(ack_size(1, header), "acks", Ack(7, ((9, 10),), 0.5, 0.75)), "outbound", 4726),
+        (Packet(header + 300, "data", Segment(2, 300, 1.5)), "outbound", 4725),
+    ):
+        crossed = make.link_bytes(packet, direction)
+        assert len(crossed) == packet.size
+        assert summed(IPv6(crossed)) == crossed
+        assert (IPv6(crossed)[TCP].sport, IPv6(crossed).src) == (
+            sport, "fd77:0:0:7801::2" if direction == "inbound" else "fd77:0:0:7801::1",
+        )  # fmt: skip
+
+
 def test_addresses_are_those_of_the_emulated_network() -> None:
     from emulation import addresses, traffic
     from mpsim import synthetic
@@ -108,7 +162,12 @@ def test_addresses_are_those_of_the_emulated_network() -> None:
     assert headers.address(addresses.CLIENT_ADDRESS) == CLIENT
     assert headers.address(addresses.SERVER_ADDRESS) == SERVER
     for side in addresses.PORTALS:
-        assert headers.address(addresses.access_address(side, 3)) == access_address(side == addresses.LOCAL, 3)
+        for version in FAMILIES:
+            known = access_address(side == addresses.LOCAL, 3, version)
+            assert ip_address(addresses.access_address(side, 3, version)).packed == known
+    for end, number in ((addresses.CLIENT, 0), (addresses.SERVER, 1)):
+        for version in FAMILIES:
+            assert ip_address(addresses.end_address(end, version)).packed == synthetic.ENDS[version][number]
     assert addresses.TUNNEL_PORT == synthetic.TUNNEL_PORT
     assert (traffic.FIRST_SERVER_PORT, traffic.FIRST_CLIENT_PORT, traffic.FIRST_ECHO_ID) == (
         synthetic.FIRST_SERVER_PORT, synthetic.FIRST_CLIENT_PORT, synthetic.FIRST_ECHO_ID,

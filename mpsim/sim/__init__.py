@@ -39,12 +39,10 @@ from mpsim.sim.clock import Clock
 from mpsim.sim.flows import Flow, build_flow
 from mpsim.sim.multipath import MptcpFlow, Way, spread, tell
 from mpsim.sim.recorder import Recorder
-from mpsim.sim.stream import Stream
-from mpsim.sim.wiring import PortalStation, Receive, Station, Wire
+from mpsim.sim.stream import build_streams, sorted_by_stream, stream_keys
+from mpsim.sim.wiring import PortalStation, Station, Wire
 from mpsim.summary import aggregation_rows, failover_rows
 from mpsim.synthetic import Named, Synthesizer
-from mpsim.tunnel import framing
-from mpsim.tunnel.congestion import controllers
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.wire import Datagram, recode
 
@@ -82,7 +80,7 @@ class Simulation:
         if scenario.tunnel is not None:
             through = partial(recode, overhead=tunnel_overhead(scenario)) if through_bytes else None
             self._build_portals(through)
-        self.streams = self._build_streams() if scenario.tunnel is not None else []
+        self.streams = build_streams(self.clock, scenario, self.portals, self.wires)
         self._connect()
         self.multipath: list[tuple[MptcpFlow, Station]] = []
         self.flows = [self._add_flow(number) for number in range(len(scenario.flow))]
@@ -117,39 +115,9 @@ class Simulation:
             self.portals[side] = portal
             self.clock.call_at(0.0, portal.poke)
 
-    def _build_streams(self) -> list[Stream]:
-        """Return the TCP connections that carry the paths, where the transport wants them."""
-        scenario = self.scenario
-        assert scenario.tunnel is not None  # asked for only with one
-        if scenario.tunnel.transport != "tcp":
-            return []
-        streams = []
-        for side, direction in SENDS.items():
-            near, far = self.portals[side], self.portals["local" if side == "remote" else "remote"]
-            opposite: Direction = "outbound" if direction == "inbound" else "inbound"
-            own = [
-                Stream(
-                    self.clock,
-                    f"{link.name} {direction}",
-                    there=self.wires[index, direction],
-                    back=self.wires[index, opposite],
-                    congestion=controllers.create(scenario.tunnel.congestion, Path(scenario.folder)),
-                    headers=framing.tcp_headers(scenario.topology.outer),
-                    deliver=far.receive,
-                    writable=partial(near.writable, index),
-                )
-                for index, link in enumerate(scenario.link)
-            ]
-            near.use(list(own))
-            streams += own
-        for stream in streams:
-            self.clock.call_at(0.0, stream.start)
-        return streams
-
     def _connect(self) -> None:
         """Say where the packets of each link go at its far end."""
         beside = self.scenario.tunnel is None or any(flow.via != "tunnel" for flow in self.scenario.flow)
-        carried = {key: receive for stream in self.streams for key, receive in stream.receivers().items()}
         for (_, direction), wire in self.wires.items():
             host = self._to_client if direction == "inbound" else self._to_server
             if not self.portals:
@@ -157,8 +125,8 @@ class Simulation:
                 if direction == "inbound" or self._server_in is None:
                     wire.receivers = self.receivers
                 continue
-            if carried:
-                wire.receive = _known_or(carried, host)
+            if self.streams:
+                wire.receive = sorted_by_stream(self.streams, host)
                 continue
             portal = self.portals["local" if direction == "inbound" else "remote"]
             wire.receive = _sorted_by_kind(portal, host) if beside else portal.receive
@@ -358,7 +326,10 @@ def _synthesizer(scenario: Scenario) -> Synthesizer:
     for number, spec in enumerate(scenario.flow):
         mtu = inner_mtu(scenario) if spec.via == "tunnel" else OUTER_MTU
         named[2 * number] = named[2 * number + 1] = Named(number, mtu - tcp_headers(scenario))
-    return Synthesizer(named)
+    transport = scenario.tunnel.transport if scenario.tunnel is not None else "udp"
+    streams = {key: index for index, link in enumerate(scenario.link) for key in stream_keys(link.name)}
+    topology = scenario.topology
+    return Synthesizer(named, streams=streams, inner=topology.inner, outer=topology.outer, transport=transport)
 
 
 def _after(line: Wire, onward: Callable[[Packet, float], object]) -> Callable[[Packet, float], object]:
@@ -376,15 +347,6 @@ def _sorted_by_kind(portal: PortalStation, host: Callable[[Packet, float], objec
             host(item, now)
         else:
             portal.receive(item, now)
-
-    return receive
-
-
-def _known_or(known: dict[object, Receive], host: Receive) -> Receive:
-    """Return where the packets of a link go that carries paths over TCP, and perhaps cross traffic."""
-
-    def receive(packet: Packet, now: float) -> None:
-        known.get(packet.flow, host)(packet, now)
 
     return receive
 

@@ -10,19 +10,38 @@ each when its last byte has arrived: what is lost on the link holds up all that 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
 
+from mpsim.build import DIRECTIONS, Direction, Side
 from mpsim.hosts.tcp_receiver import TcpReceiver
 from mpsim.hosts.tcp_sender import TcpSender
+from mpsim.scenario import Scenario
 from mpsim.sim.clock import Clock
-from mpsim.sim.wiring import Receive, Station, Wire
-from mpsim.tunnel.congestion import CongestionController
-from mpsim.tunnel.framing import OUTER_MTU
+from mpsim.sim.wiring import PortalStation, Receive, Station, Wire
+from mpsim.tunnel import framing
+from mpsim.tunnel.congestion import CongestionController, controllers
+from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.wire import Datagram
 
 # What a portal lets wait in the kernel beyond what TCP has sent (TCP_NOTSENT_LOWAT), bytes. A socket that
 # was full is writable again at half of that (Linux: __sk_stream_memory_free).
 LOW_WATER = 16 * 1024
+
+
+_DATA, _ACKS = "data", "acks"
+_PAIRS: tuple[tuple[Side, Side], ...] = (("local", "remote"), ("remote", "local"))
+
+
+def stream_name(link: str, direction: Direction) -> str:
+    """Return the name of the connection that carries a link's path in one direction."""
+    return f"{link} {direction}"
+
+
+def stream_keys(link: str) -> list[tuple[str, str]]:
+    """Return the flow keys of all packets of the connections that carry a link's path."""
+    return [(stream_name(link, direction), kind) for direction in DIRECTIONS for kind in (_DATA, _ACKS)]
 
 
 class Unsent:
@@ -84,9 +103,9 @@ class Stream:
         self.headers = headers
         self._unsent = Unsent()
         self.sender = TcpSender(
-            (name, "data"), congestion, mss=OUTER_MTU - headers, header=headers, source=self._unsent
+            (name, _DATA), congestion, mss=framing.OUTER_MTU - headers, header=headers, source=self._unsent
         )
-        self.receiver = TcpReceiver((name, "acks"), header=headers)
+        self.receiver = TcpReceiver((name, _ACKS), header=headers)
         self._sending = Station(clock, self.sender, there.emit)
         self._receiving = Station(clock, self.receiver, back.emit)
         self._deliver = deliver
@@ -121,16 +140,59 @@ class Stream:
             if self.sender.connected:
                 self._writable(LOW_WATER - self._unsent.available, now)
 
-    def _on_acknowledgement(self, packet: object, now: float) -> None:
-        self._sending.receive(packet, now)  # type: ignore[arg-type]  # its flow key says that it is ours
+    def _on_acknowledgement(self, packet: Packet, now: float) -> None:
+        self._sending.receive(packet, now)
         if 2 * self._unsent.available < LOW_WATER:
             self._writable(LOW_WATER - self._unsent.available, now)
 
-    def _on_segment(self, packet: object, now: float) -> None:
+    def _on_segment(self, packet: Packet, now: float) -> None:
         receiver = self.receiver
-        self._receiving.receive(packet, now)  # type: ignore[arg-type]  # likewise
+        self._receiving.receive(packet, now)
         receiver.delays.clear()
         arrived = receiver.delivered_bytes
         under_way = self._under_way
         while under_way and under_way[0][0] <= arrived:
             self._deliver(under_way.popleft()[1], now)
+
+
+def build_streams(
+    clock: Clock,
+    scenario: Scenario,
+    portals: Mapping[Side, PortalStation],
+    wires: Mapping[tuple[int, Direction], Wire],
+) -> list[Stream]:
+    """Return the connections that carry the paths, which connect at the beginning; none but for transport "tcp"."""
+    if scenario.tunnel is None or scenario.tunnel.transport != "tcp":
+        return []
+    streams: list[Stream] = []
+    for side, other in _PAIRS:
+        near, far = portals[side], portals[other]
+        there, back = DIRECTIONS if side == "remote" else DIRECTIONS[::-1]
+        own = [
+            Stream(
+                clock,
+                stream_name(link.name, there),
+                there=wires[index, there],
+                back=wires[index, back],
+                congestion=controllers.create(scenario.tunnel.congestion, Path(scenario.folder)),
+                headers=framing.tcp_headers(scenario.topology.outer),
+                deliver=far.receive,
+                writable=partial(near.writable, index),
+            )
+            for index, link in enumerate(scenario.link)
+        ]
+        near.use(list(own))
+        streams += own
+    for stream in streams:
+        clock.call_at(0.0, stream.start)
+    return streams
+
+
+def sorted_by_stream(streams: Iterable[Stream], host: Receive) -> Receive:
+    """Return where the packets of a link go that carries paths over TCP, and perhaps cross traffic to `host`."""
+    known = {key: receive for stream in streams for key, receive in stream.receivers().items()}
+
+    def receive(packet: Packet, now: float) -> None:
+        known.get(packet.flow, host)(packet, now)
+
+    return receive
