@@ -44,9 +44,9 @@ class Run:
     @classmethod
     def of(cls, scenario: Scenario, world: str, label: str) -> Run:
         """Make a run of a scenario."""
+        data = scenario.as_dict()
         seconds = scenario.warmup + scenario.duration
-        folder = str(scenario.folder.resolve())
-        return cls(key_of(scenario, world), label, world, scenario.as_dict(), folder, seconds)
+        return cls(_key(scenario, data, world), label, world, data, str(scenario.folder.resolve()), seconds)
 
     @property
     def seed(self) -> int:
@@ -115,11 +115,14 @@ def _numbers(prefix: str, values: Mapping[str, Any]) -> dict[str, float | None]:
 
 def key_of(scenario: Scenario, world: str = SIMULATION) -> str:
     """Give the key of a run: a hash over everything that decides its outcome."""
-    text = json.dumps(scenario.as_dict(), sort_keys=True)
-    parts = [world.encode(), text.encode(), own_sources()]
+    return _key(scenario, scenario.as_dict(), world)
+
+
+def _key(scenario: Scenario, data: Mapping[str, Any], world: str) -> str:
+    parts = [world.encode(), json.dumps(data, sort_keys=True).encode(), own_sources()]
     if world != SIMULATION:
         parts.append(sources_of(package(world)))
-    parts += [scenario.path_of(name).read_bytes() for name in named_files(scenario.as_dict())]
+    parts += [scenario.path_of(name).read_bytes() for name in named_files(data)]
     return _digest(parts).hex()
 
 
