@@ -137,7 +137,7 @@ WRONG = [
     Wrong("mode", swap('congestion = "newreno"', 'mode = "aead"'), "tunnel.mode", "none in this version"),
     Wrong("repair", swap('congestion = "newreno"', 'repair = ["parity"]'), "tunnel.repair[0]", "in this version"),
     Wrong("reorder", swap('"timeout"', '"adaptive"'), "tunnel.reorder.mode", "in this version"),
-    Wrong("voip", end(FLOW % "voip"), "flow[2].kind", "in this version"),
+    Wrong("web", end(FLOW % "web"), "flow[2].kind", "in this version"),
     Wrong("shared", swap('delay = "15ms"', 'delay = "15ms"\nshared = "mast"'), "link[1].shared", "not in this version"),
     Wrong("restart", swap("up = false", 'restart = "local"'), "event[0].restart", "not in this version"),
     # files

@@ -16,6 +16,8 @@ DURATION_S = (0.1, 24 * 3600.0)  # s
 START_S = (-WARMUP_S[1], DURATION_S[1])  # s, of the measured interval
 REORDER_TIMEOUT_S = (0.001, 60.0)  # s
 PING_INTERVAL_S = (0.001, 3600.0)  # s
+PLAYOUT_S = (0.0, 10.0)  # s
+HANGUP_S = (2.0, 3600.0)  # s
 TRACE_OFFSET_S = (0.0, DURATION_S[1])  # s
 SEED = (0, 2**63 - 1)
 METRIC = (0, 1000)
@@ -58,7 +60,7 @@ WORDS: Mapping[str, Words] = {
     "tunnel.backpressure": Words(("none",), ("rwnd",)),
     "topology.inner": Words(("ipv4", "ipv6")),
     "topology.outer": Words(("ipv4", "ipv6")),
-    "flow.kind": Words(("tcp", "udp", "ping", "echo", "pcap", "scapy"), ("voip", "web")),
+    "flow.kind": Words(("tcp", "udp", "ping", "echo", "voip", "pcap", "scapy"), ("web",)),
     "flow.direction": Words(("inbound", "outbound")),
     "flow.arrivals": Words(("constant", "poisson")),
     "event.how": Words(("silent", "carrier"), ("deleted",)),
@@ -78,6 +80,7 @@ FLOW_KEYS: Mapping[str, tuple[str, ...]] = {
     "udp": ("rate", "packet_size", "arrivals", "bytes"),
     "ping": ("interval", "size"),
     "echo": ("interval", "congestion"),
+    "voip": ("playout", "hangup", "concealment"),
     "pcap": ("file",),
     "scapy": ("file",),
 }

@@ -38,6 +38,8 @@ _duration_check, _duration_text = times(*limits.DURATION_S)
 _start_check, _start_text = times(*limits.START_S)
 _reorder_check, _reorder_text = times(*limits.REORDER_TIMEOUT_S)
 _interval_check, _interval_text = times(*limits.PING_INTERVAL_S)
+_playout_check, _playout_text = times(*limits.PLAYOUT_S)
+_hangup_check, _hangup_text = times(*limits.HANGUP_S)
 _at_check, _at_text = times(0.0, limits.DURATION_S[1])
 _NO_LOSS: Both[Loss] = Both(0.0, 0.0)
 _payload = wholes(*limits.PAYLOAD_BYTES)
@@ -113,7 +115,7 @@ class FlowSpec(Table):
     """One flow of traffic; which keys belong to which kind stands in ``limits.FLOW_KEYS``."""
 
     name: Name
-    kind: Annotated[Literal["tcp", "udp", "ping", "echo", "pcap", "scapy"], PlainValidator(word("flow.kind"))]
+    kind: Annotated[Literal["tcp", "udp", "ping", "echo", "voip", "pcap", "scapy"], PlainValidator(word("flow.kind"))]
     direction: Annotated[Direction, PlainValidator(word("flow.direction"))] = "inbound"
     congestion: ControllerSpec | None = None
     rate: Rate | None = None  # bit/s of payload
@@ -126,6 +128,9 @@ class FlowSpec(Table):
     interval: Annotated[float, _interval_check, _interval_text] | None = None  # s
     size: Annotated[int | None, _payload] = None  # bytes of payload
     file: str | None = None
+    playout: Annotated[float, _playout_check, _playout_text] | None = None  # s, of the listener's buffer
+    hangup: Annotated[float, _hangup_check, _hangup_text] | None = None  # s without an answer that end a call
+    concealment: Truth | None = None  # of lost packets by the codec
 
 
 class EventSpec(Table):

@@ -26,6 +26,7 @@ _FLOW_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "udp": {"arrivals": "constant"},
     "ping": {"interval": "200ms", "size": 56},
     "echo": {"interval": "100ms", "congestion": "cubic"},
+    "voip": {"playout": "60ms", "hangup": "5s", "concealment": True},
 }
 
 
