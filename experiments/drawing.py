@@ -158,12 +158,12 @@ def _curve(room: Axes, points: Sequence[Point], colour: str, worlds: Sequence[st
     )
 
 
-def _stroke_legend(figure: Figure, labels: Sequence[str], worlds: Sequence[str]) -> None:
+def _stroke_legend(figure: Figure, labels: Sequence[str], worlds: Sequence[str], *, marked: bool = True) -> None:
     marks: list[Any] = [
         Line2D([], [], color=COLOURS[number % len(COLOURS)], label=label) for number, label in enumerate(labels)
     ]
     marks += [
-        Line2D([], [], color="black", linestyle=stroke, marker="os"[number > 0], markersize=4, label=world)
+        Line2D([], [], color="black", linestyle=stroke, marker="os"[number > 0] if marked else "", ms=4, label=world)
         for number, (world, stroke) in enumerate(zip(worlds, STROKES, strict=False))
     ]
     figure.legend(handles=marks, loc="outside upper center", ncols=3)
@@ -231,7 +231,6 @@ def time_lines(
     targets: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     events: Mapping[float, str] | None = None,
     y_top: float | None = None,
-    shared_y: bool = True,
 ) -> Figure:
     """Draw bands: a row of panels each row, a column each column, a colour each label, a stroke each world.
 
@@ -244,34 +243,47 @@ def time_lines(
         list(dict.fromkeys(getattr(one, name) for one in drawn)) for name in ("row", "column", "label", "world")
     )
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 0.9 + 1.75 * max(1, len(rows))), layout="constrained")
-        rooms = figure.subplots(max(1, len(rows)), max(1, len(columns)), sharex=True, sharey=shared_y, squeeze=False)
-        for line, row in zip(rooms, rows, strict=False):
-            for room, column in zip(line, columns, strict=False):
-                for one in (one for one in drawn if (one.row, one.column) == (row, column)):
-                    colour = COLOURS[labels.index(one.label) % len(COLOURS)]
-                    stroke = STROKES[worlds.index(one.world)]
-                    room.plot(one.t_s, one.median, color=colour, linestyle=stroke, lw=1.2)
-                    room.fill_between(one.t_s, one.low, one.high, color=colour, alpha=0.18, lw=0)
-                steps = (targets or {}).get(row)
-                if steps:
-                    end = max(one.t_s[-1] for one in drawn if one.row == row)
-                    told = [*steps, (end, steps[-1][1])]
-                    room.step(*zip(*told, strict=True), where="post", color="#777777", lw=0.9, linestyle=(0, (2, 1)))
-                for at, name in (events or {}).items():
-                    room.axvline(at, color="#D55E00", lw=0.8, linestyle=":")
-                    if room in rooms[0]:
-                        room.annotate(
-                            name, (at, 1), xycoords=("data", "axes fraction"), xytext=(2, -8),
-                            textcoords="offset points", fontsize=SMALL, color="#D55E00",
-                        )  # fmt: skip
+        figure = Figure(figsize=(WIDTH, 0.9 + 1.75 * len(rows)), layout="constrained")
+        rooms = figure.subplots(len(rows), len(columns), sharex=True, sharey="row", squeeze=False)
+        for line, row in zip(rooms, rows, strict=True):
+            steps = (targets or {}).get(row, ())
+            for room, column in zip(line, columns, strict=True):
+                some = [one for one in drawn if (one.row, one.column) == (row, column)]
+                _time_panel(room, some, steps, labels, worlds)
+                _mark(room, events or {}, named=line is rooms[0])
                 room.set_title(f"{row}, {column}" if row else column, loc="left")
-                room.set_ylim(0, y_top)
             line[0].set_ylabel(y_axis)
+            line[0].set_ylim(0, y_top)
         for room in rooms[-1]:
             room.set_xlabel("time of the measured interval, s")
-        _stroke_legend(figure, labels, worlds)
+        _stroke_legend(figure, labels, worlds, marked=False)
     return figure
+
+
+def _time_panel(
+    room: Axes,
+    bands: Sequence[Band],
+    steps: Sequence[tuple[float, float]],
+    labels: Sequence[str],
+    worlds: Sequence[str],
+) -> None:
+    for one in bands:
+        colour = COLOURS[labels.index(one.label) % len(COLOURS)]
+        room.plot(one.t_s, one.median, color=colour, linestyle=STROKES[worlds.index(one.world)], lw=1.2)
+        room.fill_between(one.t_s, one.low, one.high, color=colour, alpha=0.18, lw=0)
+    if steps and bands:
+        told = [*steps, (max(one.t_s[-1] for one in bands), steps[-1][1])]
+        room.step(*zip(*told, strict=True), where="post", color="#444444", lw=0.9, linestyle=(0, (2, 1)), zorder=3)
+
+
+def _mark(room: Axes, events: Mapping[float, str], *, named: bool) -> None:
+    for at, name in events.items():
+        room.axvline(at, color="#D55E00", lw=0.8, linestyle=":")
+        if named:
+            room.annotate(
+                name, (at, 0), xycoords=("data", "axes fraction"), xytext=(2, 3),
+                textcoords="offset points", fontsize=SMALL, color="#D55E00",
+            )  # fmt: skip
 
 
 def both_ways(

@@ -63,7 +63,6 @@ class FlowKeptTcp(Criterion):
                 ],
                 y_axis="ms",
                 events={CUT: "cut", BACK: "back"},
-                shared_y=False,
             ),
         )  # fmt: skip
 
