@@ -11,6 +11,7 @@ controllers: Registry[CongestionController] = Registry(
         "none": "mpsim.tunnel.congestion.none:Unlimited",
         "newreno": "mpsim.tunnel.congestion.newreno:NewReno",
         "cubic": "mpsim.tunnel.congestion.cubic:Cubic",
+        "rate-pull": "mpsim.tunnel.congestion.rate_pull:RatePull",
         "lia": "mpsim.tunnel.congestion.lia:Lia",
     },
 )
