@@ -81,7 +81,7 @@ class Bar:
         self._last_line = now
         made = sum(self._seconds.values()) - self._left
         left = f", {_clock((now - self._began) / made * self._left)} left" if made else ""
-        self.said(f"{self.title}: {self._count()}{left}; {_now(self._running)}")
+        self.said("\n".join([f"{self.title}: {self._count()}{left}", *_shown(self._running)]))
 
     def __enter__(self) -> Self:
         if self._bars is not None:
@@ -114,13 +114,13 @@ class _Bars(Progress):
     def get_renderables(self) -> Iterable[RenderableType]:
         yield from super().get_renderables()
         if self.running:
-            yield Text(_now(self.running), style="dim", no_wrap=True, overflow="ellipsis")
+            yield Text("\n".join(_shown(self.running)), style="dim", no_wrap=True, overflow="ellipsis")
 
 
-def _now(running: dict[str, str]) -> str:
+def _shown(running: dict[str, str]) -> list[str]:
     labels = list(running.values())
-    more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
-    return f"now: {'; '.join(labels[:SHOWN]) or 'nothing'}{more}"
+    more = [f"and {len(labels) - SHOWN} more"] if len(labels) > SHOWN else []
+    return [f"  now: {label}" for label in [*labels[:SHOWN], *more]]
 
 
 def _clock(seconds: float) -> str:
