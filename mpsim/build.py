@@ -63,7 +63,7 @@ def udp_headers(scenario: Scenario) -> int:
 
 def is_multipath(scenario: Scenario, flow: FlowSpec) -> bool:
     """Return whether a flow has a subflow over every link (Multipath TCP)."""
-    return scenario.mptcp is not None and flow.kind == "tcp" and flow.via == "tunnel"
+    return scenario.mptcp is not None and flow.kind in ("tcp", "echo") and flow.via == "tunnel"
 
 
 def framing_limit(scenario: Scenario, kind: str, packet_size: int | None, *, tunnelled: bool) -> float:

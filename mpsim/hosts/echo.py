@@ -8,10 +8,10 @@ a direction; their handshakes cross, so that they cost one round trip as a real 
 
 from __future__ import annotations
 
-from mpsim.hosts.segments import HEADER, Ack
+from mpsim.hosts.mptcp import MptcpReceiver, MptcpSender
+from mpsim.hosts.segments import Ack
 from mpsim.hosts.tcp_receiver import TcpReceiver
 from mpsim.hosts.tcp_sender import TcpSender
-from mpsim.tunnel.congestion.base import CongestionController
 from mpsim.tunnel.packet import Packet
 
 NEVER = float("inf")
@@ -35,18 +35,17 @@ class EchoEnd:
     """One end of the connection.
 
     Parameters
-        flow: flow key of the packets it sends
-        congestion: its congestion control
-        mss: payload bytes of a full segment
-        header: bytes of the IP and TCP headers of each segment
+        sender: of what this end writes
+        receiver: of what the other end writes; its packets have the sender's flow key
+        written: the sender's source
     """
 
     silent = False
 
-    def __init__(self, flow: object, congestion: CongestionController, *, mss: int, header: int = HEADER) -> None:
-        self.written = Written()
-        self.sender = TcpSender(flow, congestion, mss=mss, header=header, source=self.written)
-        self.receiver = TcpReceiver(flow, header=header)
+    def __init__(
+        self, sender: TcpSender | MptcpSender, receiver: TcpReceiver | MptcpReceiver, written: Written
+    ) -> None:
+        self.sender, self.receiver, self.written = sender, receiver, written
 
     def receive(self, packet: Packet, now: float) -> None:
         if isinstance(packet.payload, Ack):
@@ -85,14 +84,13 @@ class Asker(EchoEnd):
 
     def __init__(
         self,
-        flow: object,
-        congestion: CongestionController,
+        sender: TcpSender | MptcpSender,
+        receiver: TcpReceiver | MptcpReceiver,
+        written: Written,
         *,
-        mss: int,
-        header: int = HEADER,
         interval: float = 0.1,
     ) -> None:
-        super().__init__(flow, congestion, mss=mss, header=header)
+        super().__init__(sender, receiver, written)
         self.interval = interval
         self.asked: list[float] = []  # when each request was written, s
         self.answered: list[float] = []  # when the answers came, in the same order, s
@@ -134,8 +132,10 @@ class Asker(EchoEnd):
 class Answerer(EchoEnd):
     """Answers each request as soon as all of it is there."""
 
-    def __init__(self, flow: object, congestion: CongestionController, *, mss: int, header: int = HEADER) -> None:
-        super().__init__(flow, congestion, mss=mss, header=header)
+    def __init__(
+        self, sender: TcpSender | MptcpSender, receiver: TcpReceiver | MptcpReceiver, written: Written
+    ) -> None:
+        super().__init__(sender, receiver, written)
         self._opened = False
         self._rest = 0  # bytes of a request that is not complete
 

@@ -30,14 +30,16 @@ from mpsim.build import (
     tunnel_overhead,
 )
 from mpsim.captures import Captures
+from mpsim.hosts.mptcp import MptcpSender
 from mpsim.metrics import BIN
 from mpsim.network.link import Link
 from mpsim.network.rate import ConstantRate
 from mpsim.result import Result, SeriesRow, assemble
 from mpsim.scenario import EventSpec, Scenario
 from mpsim.sim.clock import Clock
-from mpsim.sim.flows import Flow, build_flow
-from mpsim.sim.multipath import MptcpFlow, Way, spread, tell
+from mpsim.sim.flows import Flow
+from mpsim.sim.kinds import build_flow
+from mpsim.sim.multipath import MptcpFlow, Way, build_multipath, senders, spread, tell
 from mpsim.sim.recorder import Recorder
 from mpsim.sim.stream import build_streams, sorted_by_stream, stream_keys
 from mpsim.sim.wiring import PortalStation, Station, Wire
@@ -82,19 +84,24 @@ class Simulation:
             self._build_portals(through)
         self.streams = build_streams(self.clock, scenario, self.portals, self.wires)
         self._connect()
-        self.multipath: list[tuple[MptcpFlow, Station]] = []
+        self.multipath: list[tuple[MptcpSender, Station]] = []
         self.flows = [self._add_flow(number) for number in range(len(scenario.flow))]
-        self.recorder = Recorder(self.flows, [wire.link for wire in self.wires.values()])
-        for side, direction in SENDS.items():
-            if side in self.portals:
-                portal = self.portals[side]
-                self.recorder.add_endpoint(portal.endpoint, direction, portal.delays)
-        for flow, _ in self.multipath:
-            self.recorder.add_subflows(flow.sender.subflows, flow.spec.direction)
+        self.recorder = self._recorder()
         for event in scenario.event:
             self.clock.process(self._happen(event))
 
     # Building.
+
+    def _recorder(self) -> Recorder:
+        recorder = Recorder(self.flows, [wire.link for wire in self.wires.values()])
+        for side, direction in SENDS.items():
+            if side in self.portals:
+                portal = self.portals[side]
+                recorder.add_endpoint(portal.endpoint, direction, portal.delays)
+        for flow in self.flows:
+            if isinstance(flow, MptcpFlow):
+                recorder.add_subflows(flow.sender.subflows, flow.spec.direction)
+        return recorder
 
     def _build_portals(self, through: Callable[[Datagram], Datagram] | None) -> None:
         count = range(len(self.scenario.link))
@@ -145,19 +152,17 @@ class Simulation:
     def _add_flow(self, number: int) -> Flow:
         spec = self.scenario.flow[number]
         multipath = is_multipath(self.scenario, spec)
-        flow = (MptcpFlow if multipath else build_flow)(self.scenario, spec, 2 * number)
+        flow = (build_multipath if multipath else build_flow)(self.scenario, spec, 2 * number)
         client_sends, server_sends = self._all_ways() if multipath else self._ways(spec.via)
-        forward, backward = (
-            (server_sends, client_sends) if spec.direction == "inbound" else (client_sends, server_sends)
-        )
+        forward, backward = (server_sends, client_sends) if flow.origin == "inbound" else (client_sends, server_sends)
         source = Station(self.clock, flow.source, forward)
         sink = Station(self.clock, flow.sink, backward)
         # What only listens needs nobody to carry its answers.
         self.receivers[2 * number] = flow.sink.receive if flow.sink.silent else sink.receive
         self.receivers[2 * number + 1] = source.receive
-        if isinstance(flow, MptcpFlow):
-            self.multipath.append((flow, source))
-            for subflow in flow.sender.subflows:
+        for agent, sender in senders(flow):
+            self.multipath.append((sender, source if agent is flow.source else sink))
+            for subflow in sender.subflows:
                 self.receivers[2 * number, subflow.index] = sink.receive
                 self.receivers[2 * number + 1, subflow.index] = source.receive
         begin = self.scenario.warmup + spec.start if spec.start is not None else 0.0
@@ -219,8 +224,8 @@ class Simulation:
                 else:
                     portal.endpoint.on_path_unavailable(index, now)
                 portal.poke(now)
-            for flow, station in self.multipath:
-                tell(flow, station, index, bool(event.up), now)
+            for sender, station in self.multipath:
+                tell(sender, station, index, bool(event.up), now)
 
     def run(self) -> None:
         """Run from the warm-up to the end, and let the last packets arrive."""

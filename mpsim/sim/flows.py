@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from mpsim.build import OUTER_MTU, inner_mtu, stream, tcp_headers, udp_headers
 from mpsim.flow_sources import open_flow
 from mpsim.hosts.agent import Agent
-from mpsim.hosts.echo import MESSAGE, Answerer, Asker
+from mpsim.hosts.echo import MESSAGE, Answerer, Asker, Written
 from mpsim.hosts.mptcp import MptcpReceiver, MptcpSender
 from mpsim.hosts.ping import Pinger, Responder
 from mpsim.hosts.replay import ReplaySink, ReplaySource
@@ -21,7 +20,7 @@ from mpsim.metrics import DelayHistogram, answer_times, answers_row, percentiles
 from mpsim.result import SeriesRow
 from mpsim.scenario import FlowSpec, Scenario
 from mpsim.synthetic import CLIENT, SERVER, replay_source
-from mpsim.tunnel.congestion import CongestionController, controllers
+from mpsim.tunnel.congestion import controllers
 from mpsim.units import BITS_PER_BYTE
 
 
@@ -40,6 +39,7 @@ class Flow(ABC):
 
     def __init__(self, scenario: Scenario, spec: FlowSpec) -> None:
         self.spec = spec
+        self.origin: str = spec.direction  # the way that its source's packets go
         self.begin = scenario.warmup
         self.end = scenario.warmup + scenario.duration
         self._delivered_before = 0
@@ -273,16 +273,21 @@ class EchoFlow(Flow):
 
     def __init__(self, scenario: Scenario, spec: FlowSpec, key: int) -> None:
         super().__init__(scenario, spec)
-        tunnelled = scenario.tunnel is not None and spec.via == "tunnel"
+        assert spec.interval is not None  # the scenario filled it in
+        self.asker = self.source = Asker(*self._end(scenario, key), interval=spec.interval)
+        self.sink = Answerer(*self._end(scenario, key + 1))
+
+    def _end(
+        self, scenario: Scenario, key: int
+    ) -> tuple[TcpSender | MptcpSender, TcpReceiver | MptcpReceiver, Written]:
+        """Return what one end of the connection is made of; key: of the packets that it sends."""
+        tunnelled = scenario.tunnel is not None and self.spec.via == "tunnel"
         header = tcp_headers(scenario)
         mss = (inner_mtu(scenario) if tunnelled else OUTER_MTU) - header
-        assert spec.interval is not None  # the scenario filled it in
-
-        def congestion() -> CongestionController:
-            return controllers.create(spec.congestion or "cubic", Path(scenario.folder))
-
-        self.asker = self.source = Asker(key, congestion(), mss=mss, header=header, interval=spec.interval)
-        self.sink = Answerer(key + 1, congestion(), mss=mss, header=header)
+        congestion = controllers.create(self.spec.congestion or "cubic", Path(scenario.folder))
+        written = Written()
+        sender = TcpSender(key, congestion, mss=mss, header=header, source=written)
+        return sender, TcpReceiver(key, header=header), written
 
     @property
     def delivered_bytes(self) -> int:
@@ -296,18 +301,3 @@ class EchoFlow(Flow):
     def series(self) -> list[SeriesRow]:
         found = answer_times(self.asker.asked, self.asker.answered, self.end)
         return [(t, f"flow/{self.spec.name}", self.spec.direction, "answer_time_s", time) for t, time in found]
-
-
-KINDS: dict[str, Callable[[Scenario, FlowSpec, int], Flow]] = {
-    "tcp": TcpFlow,
-    "udp": UdpFlow,
-    "ping": PingFlow,
-    "echo": EchoFlow,
-    "pcap": ReplayFlow,
-    "scapy": ReplayFlow,
-}
-
-
-def build_flow(scenario: Scenario, spec: FlowSpec, key: int) -> Flow:
-    """Return the agents of a flow; `key` and `key` + 1 are the flow keys of its two directions."""
-    return KINDS[spec.kind](scenario, spec, key)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from mpsim.build import DATA_SEQUENCE_SIGNAL, OUTER_MTU, is_multipath, stream, tcp_headers
+from mpsim.hosts.agent import Agent
+from mpsim.hosts.echo import EchoEnd, Written
 from mpsim.hosts.mptcp import MptcpReceiver, MptcpSender
+from mpsim.hosts.tcp_sender import Source
 from mpsim.scenario import FlowSpec, Scenario
-from mpsim.sim.flows import Flow, TcpFlow
+from mpsim.sim.flows import EchoFlow, Flow, TcpFlow
 from mpsim.sim.wiring import Station
 from mpsim.tunnel.congestion import controllers
 from mpsim.tunnel.packet import Packet
@@ -25,29 +28,72 @@ class MptcpFlow(TcpFlow):
 
     def __init__(self, scenario: Scenario, spec: FlowSpec, key: int) -> None:
         Flow.__init__(self, scenario, spec)
-        assert scenario.mptcp is not None  # is_multipath
-        folder = Path(scenario.folder)
-        header = tcp_headers(scenario)
-        mss = OUTER_MTU - header - DATA_SEQUENCE_SIGNAL
-        own = scenario.mptcp
-        # Several connections of a direction would write the same series.
-        alone = sum(is_multipath(scenario, one) and one.direction == spec.direction for one in scenario.flow) == 1
-        self.sender = self.source = MptcpSender(
-            key,
-            [controllers.create(own.congestion, folder) for _ in scenario.link],
-            schedulers.create(own.scheduler, folder),
-            stream(scenario.seed, "scheduler", spec.name),
-            mss=mss,
-            total_bytes=spec.bytes,
-            receive_window=own.receive_window,
-            header=header,
-            names=[link.name if alone else f"{link.name}/{spec.name}" for link in scenario.link],
-            metrics=[link.metric for link in scenario.link],
-        )
-        self.receiver = self.sink = MptcpReceiver(
-            key + 1, len(scenario.link), mss=mss, receive_window=own.receive_window, header=header
-        )
+        self.sender = self.source = _sender(scenario, spec, key, total_bytes=spec.bytes)
+        self.receiver = self.sink = _receiver(scenario, key + 1)
         self._watch()
+
+
+class MptcpEchoFlow(EchoFlow):
+    """Requests and answers over one connection with a subflow over every link."""
+
+    def _end(self, scenario: Scenario, key: int) -> tuple[MptcpSender, MptcpReceiver, Written]:
+        written = Written()
+        return _sender(scenario, self.spec, key, source=written), _receiver(scenario, key), written
+
+
+def build_multipath(scenario: Scenario, spec: FlowSpec, key: int) -> Flow:
+    """Return the agents of a flow that has a subflow over every link; keys as in `flows.build_flow`."""
+    return (MptcpEchoFlow if spec.kind == "echo" else MptcpFlow)(scenario, spec, key)
+
+
+def senders(flow: Flow) -> Iterator[tuple[Agent, MptcpSender]]:
+    """Yield the ends of a flow that send data over several subflows, each with what does."""
+    if isinstance(flow, MptcpFlow):
+        yield flow.source, flow.sender
+    elif isinstance(flow, MptcpEchoFlow):
+        for end in (flow.source, flow.sink):
+            assert isinstance(end, EchoEnd)
+            assert isinstance(end.sender, MptcpSender)
+            yield end, end.sender
+
+
+def _mss(scenario: Scenario) -> int:
+    return OUTER_MTU - tcp_headers(scenario) - DATA_SEQUENCE_SIGNAL
+
+
+def _sender(
+    scenario: Scenario, spec: FlowSpec, key: int, *, total_bytes: int | None = None, source: Source | None = None
+) -> MptcpSender:
+    own = scenario.mptcp
+    assert own is not None  # is_multipath
+    folder = Path(scenario.folder)
+    # Several connections of a direction would write the same series.
+    alone = sum(is_multipath(scenario, one) and one.direction == spec.direction for one in scenario.flow) == 1
+    return MptcpSender(
+        key,
+        [controllers.create(own.congestion, folder) for _ in scenario.link],
+        schedulers.create(own.scheduler, folder),
+        stream(scenario.seed, "scheduler", spec.name),
+        mss=_mss(scenario),
+        total_bytes=total_bytes,
+        receive_window=own.receive_window,
+        header=tcp_headers(scenario),
+        source=source,
+        names=[link.name if alone else f"{link.name}/{spec.name}" for link in scenario.link],
+        metrics=[link.metric for link in scenario.link],
+    )
+
+
+def _receiver(scenario: Scenario, key: int) -> MptcpReceiver:
+    own = scenario.mptcp
+    assert own is not None  # is_multipath
+    return MptcpReceiver(
+        key,
+        len(scenario.link),
+        mss=_mss(scenario),
+        receive_window=own.receive_window,
+        header=tcp_headers(scenario),
+    )
 
 
 def spread(ways: Sequence[Way]) -> Way:
@@ -61,10 +107,10 @@ def spread(ways: Sequence[Way]) -> Way:
     return send
 
 
-def tell(flow: MptcpFlow, station: Station, index: int, up: bool, now: float) -> None:
+def tell(sender: MptcpSender, station: Station, index: int, up: bool, now: float) -> None:
     """Tell a connection that the carrier of a link came or went."""
     if up:
-        flow.sender.on_path_available(index, now)
+        sender.on_path_available(index, now)
     else:
-        flow.sender.on_path_unavailable(index, now)
+        sender.on_path_unavailable(index, now)
     station.flush(now)

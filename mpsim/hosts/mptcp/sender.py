@@ -16,7 +16,7 @@ from mpsim.hosts.mptcp.relief import Relief
 from mpsim.hosts.mptcp.signals import MAPPING_SIZE, Chunk, DataAck
 from mpsim.hosts.mptcp.subflow import Subflow
 from mpsim.hosts.segments import HEADER, Ack
-from mpsim.hosts.tcp_sender import RECEIVE_WINDOW
+from mpsim.hosts.tcp_sender import RECEIVE_WINDOW, Source
 from mpsim.tunnel.congestion.base import CongestionController, Siblings
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.schedulers.base import PathView, Scheduler
@@ -40,6 +40,7 @@ class MptcpSender:
         total_bytes: how much there is to send; None: without end
         receive_window: bytes that the receiver's buffer holds
         header: bytes of the IP and TCP headers, without Multipath TCP's option
+        source: where the data comes from, instead of what total_bytes says
         names, metrics: of the links
         opportunistic: opportunistic retransmission and penalisation
     """
@@ -57,6 +58,7 @@ class MptcpSender:
         total_bytes: int | None = None,
         receive_window: int = RECEIVE_WINDOW,
         header: int = HEADER,
+        source: Source | None = None,
         names: Sequence[str] = (),
         metrics: Sequence[int] = (),
         opportunistic: bool = True,
@@ -65,6 +67,7 @@ class MptcpSender:
         self.scheduler = scheduler
         self.mss = mss
         self.total_bytes = total_bytes
+        self._source = source
         self.relief = Relief() if opportunistic else None
         siblings = Siblings()
         self.subflows: list[Subflow] = []
@@ -97,6 +100,17 @@ class MptcpSender:
         """Open the connection."""
         self._now = now
         self.subflows[0].tcp.start(now)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the other end has answered on the first subflow."""
+        return self.subflows[0].tcp.connected
+
+    def push(self, now: float) -> None:
+        """Send what has become available, as far as windows let it; before the connection is there it waits."""
+        self._now = now
+        if self.connected:
+            self._distribute(now)
 
     def stop(self, now: float) -> None:
         """Send nothing new from now on."""
@@ -186,7 +200,7 @@ class MptcpSender:
             self._again.popleft()
         if self._again:
             return self._give_again(self._again[0], usable)
-        if self._stopped or (self._last is not None and self._next >= self._last):
+        if self._stopped or not self._has_more():
             return False
         if self._next >= self._beyond:
             return self._relieve(usable)
@@ -207,7 +221,14 @@ class MptcpSender:
         lowest = min(subflow.metric for subflow in up)
         return [subflow for subflow in up if subflow.metric == lowest]
 
+    def _has_more(self) -> bool:
+        if self._source is not None:
+            return self._source.available > 0
+        return self._last is None or self._next < self._last
+
     def _length(self, number: int) -> int:
+        if self._source is not None:
+            return self._source.take(self.mss)
         if self.total_bytes is not None and self._last is not None and number == self._last - 1:
             return self.total_bytes - number * self.mss
         return self.mss
