@@ -44,7 +44,7 @@ class Seen(NamedTuple):
     ports: tuple[int, int]  # of the client and the server; ICMP: (identifier, type)
     size: int  # IP bytes
     number: int  # what tells it from others of its flow: TCP (sequence, IP identification), UDP iperf3's number, ICMP's
-    sequence: int  # TCP: of its first payload byte, modulo 2^32
+    sequence: int  # TCP: of its first payload byte, modulo 2^32; UDP: the first four bytes of payload
     payload: int  # bytes
     syn: bool
     options: bytes = b""  # TCP's
@@ -125,7 +125,8 @@ def _parse(frame: memoryview, when: float, length: int) -> Seen | None:
     if protocol == UDP:
         near, far = _ports(frame, header, source)
         number = int.from_bytes(frame[header + 16 : header + 20], "big")
-        return Seen(when, source, UDP, (near, far), size, number, 0, size - header - 8, False)
+        first = int.from_bytes(frame[header + 8 : header + 12], "big")
+        return Seen(when, source, UDP, (near, far), size, number, first, size - header - 8, False)
     kind = frame[header]
     if protocol == _ICMPV6:
         protocol, kind = ICMP, _AS_ICMP.get(kind, kind)

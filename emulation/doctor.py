@@ -23,8 +23,10 @@ PACKAGES = {
     "ethtool": "ethtool",
     "unshare": "util-linux",
     "setpriv": "util-linux",
+    "sipp": "sip-tester",
 }
-OPTIONAL = frozenset({"tc"})  # netem only
+SIPP = "sipp"
+OPTIONAL = frozenset({"tc", SIPP})  # netem only; calls only
 FEWEST_CORES = 2  # portals, link process and iperf3 want a CPU at the same time
 PROBE_TIMEOUT = 10.0  # s
 
@@ -34,7 +36,7 @@ def doctor() -> list[Check]:
     return [
         _root(),
         _tun(),
-        *(_tool(name) for name in PACKAGES),
+        *(tool(name) for name in PACKAGES),
         _mininet(),
         _namespaces(),
         _congestion_controls(),
@@ -48,7 +50,7 @@ def doctor() -> list[Check]:
 
 def gaps() -> list[Check]:
     """Return the checks without which nothing can be emulated here; cheap enough for every run."""
-    checks = [_root(), _tun(), *(_tool(name) for name in PACKAGES if name not in OPTIONAL), _mininet()]
+    checks = [_root(), _tun(), *(tool(name) for name in PACKAGES if name not in OPTIONAL), _mininet()]
     return [check for check in checks if not check.ok]
 
 
@@ -64,7 +66,8 @@ def _tun() -> Check:
     return Check("tun", ok, DEVICE, "" if ok else "run it with sudo")
 
 
-def _tool(name: str) -> Check:
+def tool(name: str) -> Check:
+    """Look for a program, by its name in PACKAGES."""
     path = shutil.which(name)
     remedy = "" if path else f"apt-get install -y --no-install-recommends {PACKAGES[name]}"
     return Check(name, path is not None, path or "not found", remedy)

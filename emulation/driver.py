@@ -21,6 +21,7 @@ from typing import Any
 
 from emulation import addresses as at
 from emulation import mptcp, netem
+from emulation.calls import CallFlow
 from emulation.capturing import Capture, clock_offset
 from emulation.echoed import EchoFlow
 from emulation.machine import Load, Snapshot, is_stopped, snapshot
@@ -52,7 +53,7 @@ class Driver:
         self._folder = folder
         self._job, self._scenario = Job.read(folder)
         self._programs: list[Program] = []
-        self._flows: list[Flow | ReplayedFlow | EchoFlow] = []
+        self._flows: list[Flow | ReplayedFlow | EchoFlow | CallFlow] = []
         self._snapshots: list[Snapshot] = []
         self._offsets: list[float] = []
         self._stopped: set[str] = set()
@@ -98,9 +99,11 @@ class Driver:
                 "programs": programs,
             }
 
-    def _flow(self, each: Plan, network: Network) -> Flow | ReplayedFlow | EchoFlow:
+    def _flow(self, each: Plan, network: Network) -> Flow | ReplayedFlow | EchoFlow | CallFlow:
         if is_replayed(each.spec):
             return ReplayedFlow(each, network, self._folder)
+        if each.spec.kind == "voip":
+            return CallFlow(each, network, self._folder)
         return EchoFlow(each, network, self._folder) if each.spec.kind == "echo" else Flow(each, network)
 
     def _start_programs(self, network: Network) -> None:

@@ -20,9 +20,11 @@ import mpsim
 from emulation import addresses as at
 from emulation import joined, mptcp, netem
 from emulation import records as tables
+from emulation.calls import CallMeasure
 from emulation.capturing import read_capture
-from emulation.doctor import doctor, gaps
+from emulation.doctor import SIPP, doctor, gaps, tool
 from emulation.echoed import EchoMeasure
+from emulation.measuring import KINDS as CAPTURED
 from emulation.measuring import FlowMeasure, measure
 from emulation.poisson import is_replayed, write_poisson
 from emulation.program import Job
@@ -38,6 +40,8 @@ from mpsim.result import Result, SeriesRow, assemble
 from mpsim.scenario import FlowSpec, Scenario
 from mpsim.summary import aggregation_rows, failover_rows
 from mpsim.worlds import Check
+
+Measure = FlowMeasure | ReplayedMeasure | EchoMeasure | CallMeasure
 
 LINKS_VARIABLE = "MPSIM_LINKS"
 BACKENDS = ("own", "netem")
@@ -101,6 +105,8 @@ def _require(scenario: Scenario) -> None:
     for flow in scenario.flow:
         if flow.kind in {"tcp", "echo"}:
             kernel_congestion(flow)
+        if flow.kind == "voip" and not (phone := tool(SIPP)).ok:
+            raise WorldError(f"flow {flow.name}: a call needs {SIPP}: {phone.detail}; {phone.remedy}")
 
 
 def _backend(scenario: Scenario) -> str:
@@ -171,22 +177,22 @@ def _result(scenario: Scenario, records: dict[str, Any], folder: Path, wall_s: f
     )
 
 
-def _measured(
-    scenario: Scenario, records: dict[str, Any], folder: Path
-) -> list[FlowMeasure | ReplayedMeasure | EchoMeasure]:
+def _measured(scenario: Scenario, records: dict[str, Any], folder: Path) -> list[Measure]:
     """Return the figures of all flows, in the scenario's order."""
     begin, end = scenario.warmup, scenario.warmup + scenario.duration
     offset = sum(records["clock_offset_s"]) / len(records["clock_offset_s"])
-    seen = {host: read_capture(folder / f"{host}.headers", offset) for host in at.END_HOSTS}
+    seen = {host: list(read_capture(folder / f"{host}.headers", offset)) for host in at.END_HOSTS}
     plans = plan(scenario)
-    by_headers = [each for each in plans if not is_replayed(each.spec) and each.spec.kind != "echo"]
+    by_headers = [each for each in plans if not is_replayed(each.spec) and each.spec.kind in CAPTURED]
     captured = measure(by_headers, seen, begin, end, joined.measure_of)
-    found: dict[int, FlowMeasure | ReplayedMeasure | EchoMeasure] = {flow.plan.index: flow for flow in captured}
+    found: dict[int, Measure] = {flow.plan.index: flow for flow in captured}
     for each, report in zip(plans, records["flows"], strict=True):
         if is_replayed(each.spec):
             found[each.index] = ReplayedMeasure(each, report, records["origin_s"], begin, end)
         elif each.spec.kind == "echo":
             found[each.index] = EchoMeasure(each, report, records["origin_s"], begin, end)
+        elif each.spec.kind == "voip":
+            found[each.index] = CallMeasure(each, report, seen, begin, end)
     return [found[each.index] for each in plans]
 
 
@@ -214,6 +220,7 @@ def _own_record(scenario: Scenario, records: dict[str, Any], job: Job) -> dict[s
         "unmodelled_losses": {text: count for text, count in unmodelled(scenario, records).items() if count},
         "machine": records["machine"],
         "sysctls": {**records["sysctls"], **_machine_wide()},
+        "sipp": [{"name": flow["name"], **flow["sipp"]} for flow in records["flows"] if "sipp" in flow],
         "iperf3": [{"name": flow["name"], **flow["iperf3"]} for flow in records["flows"] if "iperf3" in flow],
     }
 
