@@ -28,6 +28,7 @@ fast: build/fast/mpsim ## compile the packet path: the same program two to three
 build/fast/mpsim: .venv/dev.stamp setup.py pyproject.toml $(shell find mpsim emulation experiments -name '*.py')
 	rm -rf build/fast build/lib* build/temp* build/bdist*
 	MPSIM_COMPILE=1 $(PIP) --no-build-isolation --no-deps --target build/fast/lib .
+	rm -rf mpsim.egg-info # it would hide the environment's own from who runs here
 	printf '#!/bin/sh\nhere=$$(dirname "$$(readlink -f "$$0")")\nPYTHONPATH="$$here/lib" PYTHONSAFEPATH=1 exec "$$here/../../.venv/bin/python" -m mpsim "$$@"\n' > $@
 	chmod +x $@
 

@@ -29,6 +29,8 @@ def bar_rows(bars: Sequence[Bar], *, axis: str, digits: int = 1) -> Figure:
 
     The error bar is the inter-quartile range around the median, the dashed line a bar's limit.
     """
+    if not bars:
+        raise UnshownError("no run has these figures")
     panels, groups, labels, worlds = (
         list(dict.fromkeys(getattr(bar, name) for bar in bars)) for name in ("panel", "group", "label", "world")
     )
@@ -115,6 +117,8 @@ def curves(
 
     lines: dashed reference lines by name, as (x, y).
     """
+    if not points:
+        raise UnshownError("no run has these figures")
     panels, labels, worlds = (
         list(dict.fromkeys(getattr(point, name) for point in points)) for name in ("panel", "label", "world")
     )
