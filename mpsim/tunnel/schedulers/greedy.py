@@ -31,7 +31,9 @@ class Greedy(Scheduler):
         size = packet.size
         for path in paths:
             if path.can_send(size, now):
-                window = path.cwnd if path.cwnd != UNLIMITED else path.delivery_rate
+                window = path.cwnd
+                if window == UNLIMITED:
+                    window = path.delivery_rate
                 used = path.bytes_in_flight / window if window else 0.0
                 if chosen is None or used < least:
                     chosen, least = path, used
