@@ -115,6 +115,19 @@ def test_key_covers_the_file_of_a_flow_and_of_mptcp(right_file: Path) -> None:
     assert sorted(runs.named_files(named)) == ["flow.py", "mine.py"]
 
 
+def test_key_covers_the_sources_of_its_world(right_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = []
+    for text in ("1", "2"):
+        package = tmp_path / text
+        package.mkdir()
+        (package / "run.py").write_text(text)
+        monkeypatch.setattr(runs, "package", lambda _world, package=package: package)
+        keys.append((key_of(load(right_file), "emulation"), key_of(load(right_file))))
+    (first, simulated), (second, still) = keys
+    assert first != second
+    assert simulated == still
+
+
 def test_key_covers_the_sources(tmp_path: Path) -> None:
     (tmp_path / "cli").mkdir()
     digests = []

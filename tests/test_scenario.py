@@ -259,3 +259,25 @@ def test_what_is_written_reads_back_the_same(raw: dict[str, Any], tmp_path_facto
     assert again == scenario
     assert again.to_toml() == scenario.to_toml()
     assert (again.warmup, again.link, again.flow) == (scenario.warmup, scenario.link, scenario.flow)
+
+
+def test_file_names_in_a_sweep_start_where_its_file_lies(tmp_path: Path, right: str) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "mine.py").write_text(
+        "from mpsim.tunnel.congestion import CongestionController\n"
+        "class Mine(CongestionController):\n    name = 'mine'\n"
+    )
+    (tmp_path / "below" / "a.trace").write_text("1\n")
+    swept = (
+        '[sweep]\n"flow[0].congestion" = ["mine.py:Mine", "cubic"]\n"link[1].trace" = [{ down = "a.trace" }]\n'
+        'tunnel.congestion.name = ["mine.py:Mine"]\n'
+    )
+    (tmp_path / "below" / "base.toml").write_text(f"{right}\n{swept}")
+    (tmp_path / "over.toml").write_text('extends = "below/base.toml"\n')
+    scenario = load(tmp_path / "over.toml")
+    assert scenario.sweep == {
+        "flow[0].congestion": ["below/mine.py:Mine", "cubic"],
+        "link[1].trace": [{"down": "below/a.trace"}],
+        "tunnel.congestion.name": ["below/mine.py:Mine"],
+    }
+    assert len(scenario.expand()) == 2
