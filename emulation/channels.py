@@ -41,6 +41,9 @@ class Channel(Protocol):
     def dropped(self) -> int:
         """Return how many datagrams the kernel has dropped because the receive buffer was full."""
 
+    def retransmitted(self) -> int:
+        """Return how many packets the channel itself has sent again."""
+
     def reopen(self) -> None:
         """Be told that the interface is back; raises OSError if it has gone again."""
 
@@ -86,6 +89,10 @@ class DatagramChannel:
     def dropped(self) -> int:
         """Return how many datagrams the kernel has dropped because the receive buffer was full."""
         return dropped(self._socket)
+
+    def retransmitted(self) -> int:
+        """Return 0: what is lost is the endpoint's to notice."""
+        return 0
 
     def reopen(self) -> None:
         """Bind to the interface that is back."""

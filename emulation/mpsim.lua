@@ -150,4 +150,20 @@ function mpsim.dissector(tvb, pinfo, root)
   end
 end
 
+-- The transport "tcp": each datagram behind its length in 32 bits, wherever segments begin.
+local stream = Proto("mpsim_stream", "mpsim in a TCP stream")
+local LENGTH = 4
+
+function stream.dissector(tvb, pinfo, root)
+  dissect_tcp_pdus(tvb, root, LENGTH,
+    function(piece, _, offset) return LENGTH + piece(offset, LENGTH):uint() end,
+    function(whole, info, tree)
+      mpsim.dissector(whole(LENGTH):tvb(), info, tree)
+      return whole:len()
+    end)
+  return tvb:len()
+end
+
 DissectorTable.get("udp.port"):add(4725, mpsim)
+DissectorTable.get("tcp.port"):add(4725, stream)
+DissectorTable.get("ip.proto"):add(253, mpsim)  -- the transport "ip" (RFC 3692), in IPv6 too

@@ -231,6 +231,7 @@ class Portal:
                     "control_bytes": path.control_bytes,
                     "sent": self._sent[path.index],
                     "received": self._received[path.index],
+                    "retransmitted": self._channels[path.index].retransmitted(),
                 }
                 for path in endpoint.paths
             ],

@@ -73,7 +73,7 @@ def path_rows(scenario: Scenario, records: Mapping[str, Any]) -> list[dict[str, 
                     "bytes": change["bytes"] + change["control_bytes"],
                     "srtt_s": srtt.summary(50, 95),
                     "lost_ratio": change["lost"] / change["datagrams"] if change["datagrams"] else None,
-                    "retransmitted": 0,
+                    "retransmitted": change["retransmitted"],
                     "reinjected": 0,
                 }
             )

@@ -26,6 +26,7 @@ _MEMINFO_WORDS = 9
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER = 10, 23
 _PMTUDISC_PROBE = 3
 _SIOCOUTQNSD = 0x894B  # linux/sockios.h
+_TOTAL_RETRANS = 100  # offset in bytes of tcpi_total_retrans
 # What the kernel's TCP holds that was not sent yet, at most: more would only wait where nobody can choose a path.
 UNSENT = 16 * 1024  # bytes
 _BACKLOG = 4
@@ -108,6 +109,12 @@ def unsent(opened: socket.socket) -> int:
     """Return the bytes that a TCP socket holds and has never sent (tcp(7), SIOCOUTQNSD)."""
     answer = fcntl.ioctl(opened, _SIOCOUTQNSD, struct.pack("i", 0))
     return int(struct.unpack("i", answer)[0])
+
+
+def retransmitted(opened: socket.socket) -> int:
+    """Return how many segments a TCP socket has sent again (linux/tcp.h, struct tcp_info)."""
+    info = opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TOTAL_RETRANS + 4)
+    return int(struct.unpack_from("I", info, _TOTAL_RETRANS)[0])
 
 
 def bind_to_interface(opened: socket.socket, name: str) -> None:

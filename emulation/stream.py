@@ -7,7 +7,7 @@ import socket
 import struct
 from collections.abc import Callable
 
-from emulation.sockets import LONGEST_DATAGRAM, UNSENT, unsent
+from emulation.sockets import LONGEST_DATAGRAM, UNSENT, retransmitted, unsent
 
 _LENGTH = struct.Struct("!I")  # before each datagram
 _PIECE = 256 * 1024  # bytes read at once
@@ -35,6 +35,7 @@ class StreamChannel:
         self.receive_errors = 0
         self.unsent = 0
         self.connections = 0
+        self._repeated = 0  # segments, by connections that have ended
         if listener is not None:
             self._epoll.register(listener.fileno(), select.EPOLLIN)
 
@@ -101,6 +102,10 @@ class StreamChannel:
     def dropped(self) -> int:
         """Return 0: TCP asks again for what it had to drop."""
         return 0
+
+    def retransmitted(self) -> int:
+        """Return how many segments were sent again."""
+        return self._repeated + (retransmitted(self._socket) if self._socket is not None else 0)
 
     def reopen(self) -> None:
         """Connect anew at once if no connection was made so far; one that exists goes on."""
@@ -180,6 +185,7 @@ class StreamChannel:
 
     def _hang_up(self) -> None:
         if self._socket is not None:
+            self._repeated += retransmitted(self._socket)
             self._socket.close()  # which takes it out of the epoll set, too
         self._socket = None
         self.connected = False

@@ -8,7 +8,9 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import pytest
-from scapy.layers.inet import IP, UDP
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.packet import Packet as Scapy
 
 from mpsim.pcap import PcapWriter
 from mpsim.tunnel import wire
@@ -18,18 +20,19 @@ TSHARK = shutil.which("tshark")
 pytestmark = pytest.mark.skipif(TSHARK is None, reason="tshark is not installed")
 
 INNER = bytes(IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=5001, dport=5002) / b"inner")
+OUTER = IP(src="192.0.2.1", dst="192.0.2.2") / UDP(sport=40000, dport=4725)
 BASE = {"epoch": 0xA1B2C3D4, "path_sequence": 16_909_060, "sent_us": 168_496_141}
 HEADER = ["version", "type", "path", "class", "epoch", "path_sequence", "send_time", "tag"]
 
 
 @pytest.fixture
 def dissect(tmp_path: Path) -> object:
-    def run(payload: bytes, fields: list[str]) -> list[str]:
+    def run(payload: bytes, fields: list[str], outer: Scapy = OUTER) -> list[str]:
         """Give what tshark says of one datagram, a text a field."""
         assert TSHARK is not None
         capture = tmp_path / "one.pcap"
         with PcapWriter(capture) as writer:
-            writer.write(1.0, bytes(IP(src="192.0.2.1", dst="192.0.2.2") / UDP(sport=40000, dport=4725) / payload))
+            writer.write(1.0, bytes(outer / payload))
         with as_file(files("emulation") / "mpsim.lua") as script:
             command = [TSHARK, "-X", f"lua_script:{script}", "-r", str(capture), "-T", "fields", "-E", "separator=;"]
             for field in fields:
@@ -135,3 +138,20 @@ def test_damage_is_said_and_survived(dissect, payload: bytes) -> None:  # type: 
     assert bool(damaged) == (bool(payload) and not sound)
     assert bool(shown) == bool(payload)
     assert not fault
+
+
+@pytest.mark.parametrize(
+    "outer",
+    [IP(src="192.0.2.1", dst="192.0.2.2", proto=253), IPv6(src="fd77::1", dst="fd77::2", nh=253)],
+    ids=["ipv4", "ipv6"],
+)
+def test_in_ip_itself(dissect, outer: Scapy) -> None:  # type: ignore[no-untyped-def]
+    datagram = wire.Probe(**BASE, path=4, number=7)
+    assert dissect(wire.encode(datagram), mpsim("path", "probe.number"), outer) == ["4", "7"]
+
+
+def test_two_datagrams_in_one_segment(dissect) -> None:  # type: ignore[no-untyped-def]
+    datagrams = [wire.encode(wire.Probe(**BASE, path=path, number=7 + path)) for path in (1, 2)]
+    segment = b"".join(len(each).to_bytes(4, "big") + each for each in datagrams)
+    outer = IP(src="192.0.2.1", dst="192.0.2.2") / TCP(sport=40000, dport=4725, flags="A")
+    assert dissect(segment, mpsim("path", "probe.number"), outer) == ["1,2", "8,9"]
