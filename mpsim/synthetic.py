@@ -10,11 +10,13 @@ sequence numbers count full segments, and each direction has a connection of its
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mpsim import headers
+from mpsim.hosts.mptcp.signals import Chunk, DataAck
 from mpsim.hosts.ping import Echo
 from mpsim.hosts.replay import Replayed
 from mpsim.hosts.segments import Ack, Segment
@@ -39,12 +41,20 @@ _MS_PER_S = 1000  # the grain of TCP's timestamps
 _NOP2 = b"\x01\x01"
 _SYN_OPTIONS = b"\x02\x04%b\x04\x02"  # MSS, SACK permitted
 _WINDOW_SCALE = b"\x01\x03\x03\x0a"
+# RFC 8684, section 3: kind, subtypes; what the data sequence signal has, in 64 bits each; version 1, HMAC-SHA256.
+_MPTCP, _JOIN, _DSS, _HAS_DATA_ACK, _HAS_MAPPING = 30, 0x10, 0x20, 0x03, 0x0C
+_CAPABLE = b"\x1e\x04\x01\x01"
 
 
 def access_address(local: bool, link: int, version: str = "ipv4") -> bytes:
     """Return the address of a portal on an access link, as the emulated network has it."""
     host = 1 if local else 2
     return bytes((10, 78, link, host)) if version == "ipv4" else _unique_local(0x7800 + link, host)
+
+
+def subflow_address(link: int, *, six: bool = False) -> bytes:
+    """Return the client's address on a further link, from which a Multipath TCP joins a subflow, as in emulation."""
+    return _unique_local(0x7900 + link, 1) if six else bytes((10, 79, link, 1))
 
 
 def replay_source(flow: int) -> bytes:
@@ -58,10 +68,14 @@ def replay_source(flow: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What the bytes of a flow's packets are made from: its index in the scenario, its TCP's full segment in bytes."""
+    """What the bytes of a flow's packets are made from: its index in the scenario, its TCP's full segment in bytes.
+
+    subflow: of Multipath TCP; each leaves the client from an address of its own.
+    """
 
     index: int
     mss: int = 1380
+    subflow: int = 0
 
 
 class Synthesizer:
@@ -131,7 +145,10 @@ class Synthesizer:
         if isinstance(payload, Replayed) and payload.data is not None:
             return payload.data
         named = self._flows[packet.flow]
-        source, destination = self._ends if direction == "outbound" else self._ends[::-1]
+        client, server = self._ends
+        if named.subflow:
+            client = subflow_address(named.subflow, six=len(client) != len(CLIENT))
+        source, destination = (client, server) if direction == "outbound" else (server, client)
         ports = (FIRST_CLIENT_PORT + named.index, FIRST_SERVER_PORT + named.index)
         if direction != "outbound":
             ports = ports[::-1]
@@ -144,6 +161,8 @@ class Synthesizer:
 
 def _transport(payload: Any, ports: tuple[int, int], named: Named, room: int, *, six: bool) -> tuple[int, bytes]:
     if isinstance(payload, Segment):
+        if payload.index < 0:
+            return headers.TCP, _syn(payload, ports, named, room)
         return headers.TCP, _segment(payload, ports, named.mss)
     if isinstance(payload, Ack):
         return headers.TCP, _ack(payload, ports, named.mss)
@@ -157,17 +176,41 @@ def _transport(payload: Any, ports: tuple[int, int], named: Named, room: int, *,
     return headers.UDP, headers.udp(ports, bytes(room - headers.UDP_SIZE))
 
 
+def _syn(segment: Segment, ports: tuple[int, int], named: Named, room: int) -> bytes:
+    options = _SYN_OPTIONS % named.mss.to_bytes(2, "big") + _timestamps(segment.time, 0.0) + _WINDOW_SCALE
+    left = room - headers.TCP_SIZE - len(options)
+    if left:
+        # The simulation has no keys, tokens and random numbers.
+        multipath = bytes((_MPTCP, 12, _JOIN, named.subflow)) + bytes(8) if named.subflow else _CAPABLE
+        options += multipath + _NOP2[:1] * (left - len(multipath))
+    return headers.tcp(ports, 0, 0, headers.SYN, options)
+
+
 def _segment(segment: Segment, ports: tuple[int, int], mss: int) -> bytes:
-    stamps = _timestamps(segment.time, 0.0)
-    if segment.index < 0:
-        options = _SYN_OPTIONS % mss.to_bytes(2, "big") + stamps + _WINDOW_SCALE
-        return headers.tcp(ports, 0, 0, headers.SYN, options)
-    options = _NOP2 + stamps
-    return headers.tcp(ports, 1 + segment.index * mss, 1, headers.ACK, options, bytes(segment.length))
+    sequence = 1 + segment.index * mss
+    options = _NOP2 + _timestamps(segment.time, 0.0) + _mapping(segment, sequence, mss)
+    return headers.tcp(ports, sequence, 1, headers.ACK, options, bytes(segment.length))
+
+
+def _mapping(segment: Segment, sequence: int, mss: int) -> bytes:
+    """Return Multipath TCP's option of a segment (RFC 8684, figure 9), if it is one of a subflow's."""
+    chunk = getattr(segment, "mapping", None)
+    if not isinstance(chunk, Chunk):
+        return b""
+    data = 1 + chunk.number * mss
+    return struct.pack("!BBBBQIH", _MPTCP, 18, _DSS, _HAS_MAPPING, data, sequence, segment.length) + _NOP2
+
+
+def _data_ack(ack: Ack, mss: int) -> bytes:
+    """Return that of an acknowledgement."""
+    signal = getattr(ack, "signal", None)
+    if not isinstance(signal, DataAck):
+        return b""
+    return struct.pack("!BBBBQ", _MPTCP, 12, _DSS, _HAS_DATA_ACK, 1 + signal.ack * mss)
 
 
 def _ack(ack: Ack, ports: tuple[int, int], mss: int) -> bytes:
-    options = _NOP2 + _timestamps(ack.time, ack.echo)
+    options = _NOP2 + _timestamps(ack.time, ack.echo) + _data_ack(ack, mss)
     if ack.sacks:
         edges = [1 + edge * mss for block in ack.sacks for edge in block]
         blocks = b"".join((edge & 0xFFFF_FFFF).to_bytes(4, "big") for edge in edges)

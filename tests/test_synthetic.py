@@ -17,6 +17,7 @@ from scapy.utils import rdpcap
 from emulation.capture import MpsimFeedback, MpsimHeader
 from mpsim import headers
 from mpsim.captures import Captures
+from mpsim.hosts.mptcp.signals import DATA_ACK_SIZE, MAPPING_SIZE, Chunk, DataAck
 from mpsim.hosts.ping import Echo
 from mpsim.hosts.replay import Replayed
 from mpsim.hosts.segments import HEADER, SYN_SIZE, Ack, Segment, ack_size
@@ -72,6 +73,36 @@ def test_acknowledgement(blocks: int) -> None:
     assert (tcp.seq, tcp.ack, tcp.flags) == (1, 1 + 7 * MSS, "A")
     assert dict(tcp.options)["Timestamp"] == (750, 500)
     assert dict(tcp.options).get("SAck", ()) == tuple(1 + edge * MSS for block in sacks for edge in block)
+
+
+def multipath_option(packet: ScapyPacket) -> list[bytes]:
+    return [value for kind, value in packet[TCP].options if kind == 30]
+
+
+def test_multipath_segments_have_data_sequence_signals() -> None:
+    synthesizer = Synthesizer({("f", 1): Named(0, 1428, 1)})
+    segment = Segment(7, 1428, 2.5)
+    segment.mapping = Chunk(12, 1428)
+    packet = IP(synthesizer.link_bytes(Packet(1428 + HEADER + MAPPING_SIZE, ("f", 1), segment), "outbound"))
+    assert len(packet) == 1500
+    assert packet.src == "10.79.1.1"
+    (option,) = multipath_option(packet)
+    assert option == b"\x20\x0c" + (1 + 12 * 1428).to_bytes(8, "big") + (1 + 7 * 1428).to_bytes(4, "big") + b"\x05\x94"
+    ack = Ack(7, ((9, 10),), 1.0, 2.0)
+    ack.signal = DataAck(12, 100)
+    size = ack_size(1, HEADER + DATA_ACK_SIZE)
+    packet = IP(synthesizer.link_bytes(Packet(size, ("f", 1), ack), "inbound"))
+    assert len(packet) == size == 76
+    assert multipath_option(packet) == [b"\x20\x03" + (1 + 12 * 1428).to_bytes(8, "big")]
+
+
+@pytest.mark.parametrize(("subflow", "option"), [(0, b"\x01\x01"), (1, b"\x10\x01" + bytes(8))])
+def test_multipath_connections_open_or_join(subflow: int, option: bytes) -> None:
+    synthesizer = Synthesizer({("f", subflow): Named(0, 1428, subflow)})
+    size = SYN_SIZE + MAPPING_SIZE
+    packet = IP(synthesizer.link_bytes(Packet(size, ("f", subflow), Segment(-1, 0, 0.0)), "outbound"))
+    assert len(packet) == size
+    assert multipath_option(packet) == [option]
 
 
 def test_udp_ping_and_marks() -> None:

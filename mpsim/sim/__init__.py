@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mpsim.build import (
+    DATA_SEQUENCE_SIGNAL,
     DIRECTIONS,
     OUTER_MTU,
     Direction,
@@ -327,10 +328,14 @@ class _Everything(dict[object, Callable[[Packet, float], object]]):
 
 def _synthesizer(scenario: Scenario) -> Synthesizer:
     """Return what makes real bytes of the simulated packets, for captures."""
-    named = {}
+    named: dict[object, Named] = {}
     for number, spec in enumerate(scenario.flow):
         mtu = inner_mtu(scenario) if spec.via == "tunnel" else OUTER_MTU
         named[2 * number] = named[2 * number + 1] = Named(number, mtu - tcp_headers(scenario))
+        if is_multipath(scenario, spec):
+            mss = OUTER_MTU - tcp_headers(scenario) - DATA_SEQUENCE_SIGNAL
+            for index in range(len(scenario.link)):
+                named[2 * number, index] = named[2 * number + 1, index] = Named(number, mss, index)
     transport = scenario.tunnel.transport if scenario.tunnel is not None else "udp"
     streams = {key: index for index, link in enumerate(scenario.link) for key in stream_keys(link.name)}
     topology = scenario.topology
