@@ -5,28 +5,32 @@ Bandwidths are the dissertation's: 1, 2, 3, 4 MBps are 8, 16, 24, 32 Mbit/s. "8+
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.base import Spread, Timing, Trial, scenario_of
 from experiments.criterion import DIRECTIONS, Runs, Table
 from mpsim.plot import Bar
 from mpsim.summary import flow_limit
+from mpsim.worlds import SIMULATION
 
+Labels = Mapping[str, Any]
 DELAY = "10ms"
 BPS_PER_MBIT = 1e6
 # What is compared, by the name in figures, as the scenario's [tunnel] table; None: no tunnel.
 DIRECT = "direct, best link"
 OURS = "mpsim's default tunnel"
 DISSERTATION = "netcombiner (the dissertation's)"
-MPTCP = "MPTCP"
+MPTCP = "MPTCP, CUBIC as Linux's"
+COUPLED = "MPTCP, LIA (RFC 6356)"
 FAILOVER = "failover (active-backup)"
 BALANCING = "session balancing (ECMP)"
 SYSTEMS: Mapping[str, Mapping[str, Any] | None] = {
     DIRECT: None,
     OURS: {},
     DISSERTATION: {"system": "netcombiner"},
-    MPTCP: {"system": "mptcp"},
+    MPTCP: {"system": "mptcp", "congestion": "cubic"},  # what the kernel does: windows of their own
+    COUPLED: {"system": "mptcp", "congestion": "lia"},  # in simulation alone: the kernel has none
     FAILOVER: {"system": "failover"},
     BALANCING: {"system": "session-balancing"},
 }
@@ -66,6 +70,11 @@ def cell(
     else:
         tables["tunnel"] = {**tunnel, **tables.get("tunnel", {})}
     return {"name": "reproduce", "link": listed, "flow": [dict(flow) for flow in flows], **tables}
+
+
+def of_world(world: str, cells: Iterable[tuple[Labels, Labels]]) -> Iterator[tuple[Labels, Labels]]:
+    """Leave out what a world does not have: the kernel's Multipath TCP couples no windows."""
+    return (one for one in cells if world == SIMULATION or one[0].get("system") != COUPLED)
 
 
 def trials_of(world: str, timing: Timing, cells: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> list[Trial]:

@@ -12,7 +12,7 @@ from experiments.drawing import bar_rows
 
 ONE, DOUBLE = "1 link, direct", "1 link of double speed, direct"
 PAIRS = {"8+8": ("8", "16"), "16+16": ("16", "32")}  # the pair: one of its links, one of double speed
-COMPARED = (cells.OURS, cells.DISSERTATION, cells.MPTCP, cells.FAILOVER, cells.BALANCING)
+COMPARED = (cells.OURS, cells.DISSERTATION, cells.MPTCP, cells.COUPLED, cells.FAILOVER, cells.BALANCING)
 SHARE_OF_DOUBLE = 0.90
 
 
@@ -29,7 +29,7 @@ class EqualLinks(Criterion):
     )
 
     def trials(self, world: str, effort: Effort) -> list[Trial]:
-        return cells.trials_of(world, effort.timing(), _cells())
+        return cells.trials_of(world, effort.timing(), cells.of_world(world, _cells()))
 
     def judge(self, runs: Runs) -> Verdict:
         gains, shares = [], []

@@ -12,7 +12,7 @@ from experiments.drawing import Point, curves
 from mpsim.worlds import SIMULATION
 
 # Mbit/s of each of two links; beyond these a world is not asked for.
-RATES: Mapping[str, tuple[int, ...]] = {SIMULATION: (50, 100, 200, 500, 1000), EMULATION: (10, 25, 50, 100)}
+RATES: Mapping[str, tuple[int, ...]] = {SIMULATION: (50, 100, 200, 500, 1000), EMULATION: (25, 50, 100)}
 SYSTEMS = (cells.DIRECT, cells.OURS)
 LEAST_GAIN = 1.5
 # A Gbit/s costs a simulator a hundred times what 10 Mbit/s cost: fewer and shorter runs where it is fast.
