@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from emulation import addresses as at
 from emulation import mptcp
 from emulation.waiting import wait_for_line
+from mpsim.build import is_multipath
 from mpsim.errors import WorldError
 from mpsim.scenario import FlowSpec, Scenario
 
@@ -96,7 +97,7 @@ def plan(scenario: Scenario) -> list[Plan]:
                 start,
                 scenario.warmup + stop,
                 SETUP_TIME + SETUP_ROUND_TRIPS * round_trip if flow.kind in {"tcp", "udp"} else 0.0,
-                multipath=scenario.mptcp is not None and via is None and flow.kind in {"tcp", "echo"},
+                multipath=is_multipath(scenario, flow),
             )
         )
     return plans
