@@ -229,7 +229,7 @@ def _stroke_legend(figure: Figure, told: Sequence[str]) -> None:
 
 def _series(result: Drawable, direction: str) -> pd.DataFrame:
     frame = result.frame("series")
-    silent = {f"flow/{flow['name']}" for flow in result.data["flows"] if flow["kind"] == "ping"}
+    silent = {f"flow/{flow['name']}" for flow in result.data["flows"] if flow["kind"] in {"ping", "echo"}}
     chosen = frame[(frame["direction"] == direction) & ~frame["entity"].isin(silent)]
     # The series count from the beginning of the warm-up, people from the measured interval.
     return chosen.assign(t_s=chosen["t_s"] - result.data["interval_s"][0])
