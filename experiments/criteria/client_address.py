@@ -13,7 +13,6 @@ from emulation.evidence import CLIENT_CAPTURE, SERVER_CAPTURE, same_addresses
 from experiments import cells
 from experiments.base import Timing, Trial, scenario_of
 from experiments.criterion import DIRECTIONS, Criterion, Effort, Runs, Table, UnshownError, Verdict
-from mpsim import locks
 from mpsim.worlds import SIMULATION, find
 
 EVIDENCE = "client-address.json"
@@ -62,7 +61,7 @@ class ClientAddress(Criterion):
 
 def _look(world: str, direction: str) -> dict[str, Any]:
     raw = cells.cell("8+8", cells.OURS, [cells.tcp(direction)])
-    with tempfile.TemporaryDirectory() as folder, locks.machine(alone=True):
+    with tempfile.TemporaryDirectory() as folder:
         find(world).run(scenario_of(raw, TIMING, seed=1), pcap=Path(folder))
         seen = same_addresses(Path(folder, CLIENT_CAPTURE), Path(folder, SERVER_CAPTURE))
     pairs = [{"from": pair[0], "to": pair[1], "segments": count} for pair, count in sorted(seen.pairs.items())]
