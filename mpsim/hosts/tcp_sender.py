@@ -178,6 +178,9 @@ class TcpSender:
         """Send what has become available, as far as the window lets it; before the connection is there it waits."""
         if self._connected:
             self._send(now)
+            # Counted from the newest transmission, not from one that went alone before it (RFC 8985, section 7.2).
+            if self._probe_at < NEVER:
+                self._arm_probe(now)
 
     def retry(self, now: float) -> None:
         """Wait no longer for a timeout that has backed off: the way is known to be back."""
@@ -196,6 +199,11 @@ class TcpSender:
     def sample(self) -> AckSample:
         """What the last acknowledgement showed."""
         return self._sample
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything sent is acknowledged."""
+        return not self._outstanding
 
     @property
     def in_recovery(self) -> bool:

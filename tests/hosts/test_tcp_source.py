@@ -99,3 +99,16 @@ def test_one_loss_of_many_is_mended() -> None:
     talk = talking(source, lose(3)).run(until=5.0)
     assert talk.receiver.delivered_bytes == 50 * MSS
     assert talk.sender.retransmitted == 1
+
+
+def test_the_tail_is_probed_from_the_newest_write_on() -> None:
+    source = Bytes()
+    talk = Talk(None, source=source, fate=lose(0, 1), rtt=0.02).run(until=1.0)
+    for until in (1.1, 2.0):
+        source.available += 10
+        talk.sender.push(talk.now)
+        talk._carry()
+        talk.run(until=until)
+    # One that went alone is probed after a delayed acknowledgement's time; two are after two round trips and a bit.
+    assert talk.times_of(1) == pytest.approx([1.1, 1.142], abs=0.001)
+    assert talk.receiver.delivered_bytes == 20
