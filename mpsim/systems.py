@@ -18,7 +18,7 @@ class System:
 # What a [tunnel] table without a system is made of.
 DEFAULT_TUNNEL: Mapping[str, Any] = {
     "scheduler": "greedy",
-    "congestion": "newreno",
+    "congestion": "rate-pull",
     "loss_detection": "rfc9002",
     "transport": "udp",
     "mode": "none",
@@ -28,6 +28,9 @@ DEFAULT_TUNNEL: Mapping[str, Any] = {
     "repair": [],
     "backpressure": "none",
 }
+
+# What differs with the transport. TCP has a congestion control of its own, which a small queue would starve.
+TRANSPORT_TUNNEL: Mapping[str, Mapping[str, Any]] = {"tcp": {"congestion": "newreno"}}
 
 # Runs without a tunnel, over the first link.
 DIRECT = "direct"

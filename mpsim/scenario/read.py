@@ -18,7 +18,7 @@ from mpsim.scenario.cross import cross_faults, largest_payload, tables
 from mpsim.scenario.faults import faults_of, shown
 from mpsim.scenario.model import TABLES, Mptcp, Scenario
 from mpsim.scenario.overrides import apply, put
-from mpsim.systems import DEFAULT_TUNNEL, DIRECT, MPTCP, SYSTEMS
+from mpsim.systems import DEFAULT_TUNNEL, DIRECT, MPTCP, SYSTEMS, TRANSPORT_TUNNEL
 
 UDP_PAYLOAD_BYTES = 1200
 _FLOW_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
@@ -142,7 +142,10 @@ def _fill_tunnel(raw: dict[str, Any]) -> list[Fault]:
     if system == MPTCP:
         return _fill_mptcp(raw, tunnel)
     known = SYSTEMS.get(system) if isinstance(system, str) else None
-    raw["tunnel"] = files.merged(files.merged(DEFAULT_TUNNEL, known.tunnel if known else {}), tunnel)
+    parts = files.merged(known.tunnel if known else {}, tunnel)
+    transport = parts.get("transport")
+    ours = TRANSPORT_TUNNEL.get(transport, {}) if isinstance(transport, str) else {}
+    raw["tunnel"] = files.merged(files.merged(DEFAULT_TUNNEL, ours), parts)
     if system is None or known is not None:
         return []
     raw["tunnel"].pop("system")

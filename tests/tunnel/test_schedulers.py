@@ -47,16 +47,38 @@ def test_the_only_open_window_is_taken(name: str) -> None:
     )
 
 
-def test_greedy_fills_windows_in_proportion() -> None:
-    paths = [path(0, cwnd=10), path(1, cwnd=30, srtt=0.3)]
-    chosen = choices(schedulers.create("greedy"), paths, 40)
-    assert (chosen.count(0), chosen.count(1)) == (10, 30)
+def test_greedy_fills_every_window_and_splits_by_rate() -> None:
+    paths = [path(0, cwnd=10), path(1, cwnd=30)]
+    for one, rate in zip(paths, (8e6, 24e6), strict=True):
+        one.delivery_rate, one.min_rtt = rate, 0.02
+    chosen = choices(schedulers.create("greedy"), paths, 41)
+    assert (chosen.count(0), chosen.count(1), chosen[-1]) == (10, 30, None)
     half = chosen[:20]
     assert half.count(0) == pytest.approx(5, abs=1)
 
 
-def test_greedy_takes_the_least_used() -> None:
-    assert choices(schedulers.create("greedy"), [path(0, in_flight=5), path(1, in_flight=4)], 1) == [1]
+def test_greedy_takes_what_delivers_first() -> None:
+    paths = [path(0), path(1)]
+    for one, rtt in zip(paths, (0.1, 0.02), strict=True):
+        one.delivery_rate, one.min_rtt = 8e6, rtt
+    # Forty milliseconds of a packet a millisecond make up for the longer way; the windows are not that large.
+    assert choices(schedulers.create("greedy"), paths, 10) == [1] * 10
+    paths[1].cwnd, paths[1].bytes_in_flight = 100.0 * MSS, 40 * MSS
+    assert choices(schedulers.create("greedy"), paths, 1) == [0]
+
+
+def test_greedy_splits_by_the_windows_before_it_knows_the_rates() -> None:
+    paths = [path(0, cwnd=10), path(1, cwnd=30)]
+    for one in paths:
+        one.delivery_rate, one.min_rtt = 0.0, one.srtt
+    assert choices(schedulers.create("greedy"), paths, 20).count(0) == pytest.approx(5, abs=1)
+
+
+def test_greedy_tries_what_it_does_not_know() -> None:
+    paths = [path(0), path(1)]
+    paths[0].delivery_rate = 8e6
+    paths[1].delivery_rate = paths[1].srtt = 0.0
+    assert choices(schedulers.create("greedy"), paths, 1) == [1]
 
 
 def test_min_rtt_fills_the_nearest_first() -> None:

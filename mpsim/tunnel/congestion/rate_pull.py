@@ -1,26 +1,27 @@
-"""Rate pull: as much in flight as the path delivers in a round-trip time, and a small queue on top.
+"""Rate pull: as much in flight as the path delivers in a round trip, and a small queue on top.
 
-    cwnd = rate * (rtt - queue + delay) + headroom,    queue = one-way delay - its minimum
+    cwnd = content + rate * delay + headroom,    rate * rtt = cwnd,    content = rate * (rtt - queue)
 
-The fixed point is a queue of `delay` (and of `headroom` packets) in front of the bottleneck, whatever its
-rate: loss is not needed to find it. It is FAST TCP's law (Wei, Jin, Low and Hegde, ToN 2006) with a target in
-seconds. The queue is read from the one-way delay, so that load on the way back does not count (LEDBAT,
-RFC 6817, section 2); the headroom is what lets several such flows converge to equal shares. The target
-shrinks where the queue overflows before it is reached (more than 2 % lost, as in BBRv3,
-draft-ietf-ccwg-bbr, section 5.5.10), and the least delay is measured anew when it is old.
+The fixed point is a queue of `delay` and `headroom` in front of the bottleneck, whatever its rate: no loss
+is needed to find it. It is FAST TCP's law (Wei, Jin, Low and Hegde, ToN 2006) with its target in seconds.
+The queue is read from the one-way delay, above its minimum, so that load on the way back does not count
+(LEDBAT, RFC 6817, section 2). The headroom lets several such flows converge to equal shares. A loss alone
+changes nothing; where a round loses more than 2 % (as in BBRv3, draft-ietf-ccwg-bbr, section 5.5.10) the
+bottleneck has no room for such a queue, and the target shrinks. The minimum is measured anew when it is old.
 """
 
 from __future__ import annotations
 
 from mpsim.tunnel.congestion.base import AckSample, CongestionController
-from mpsim.units import BITS_PER_BYTE
 
 TOLERATED_LOSS = 0.02
 SHRINK = 0.7  # of the target, when a round lost more than that
 SMALLEST_SHARE = 0.25
 REGROWTH = 0.1  # of the whole target, 1/s
-# Loss up to here is put down to the path and made up for: the delivered rate is less than the sent one.
-MOST_COMPENSATED = 0.1
+# Loss beyond this is not put down to a bad path: the window falls to what was delivered of it.
+MOST_BORNE = 0.1
+EMPTY_ROUNDS = 4  # in which the queue was never half the target: the path has more room, slow start finds it
+SAMPLES = 8  # that must show a queue before slow start ends (HyStart++, RFC 9406, section 4.3)
 BASE_AGE = 10.0  # a least delay older than this (s) is measured anew (BBR's min RTT window)
 # So is one by which the queue has not come near its target for so long (s): the way has become longer, or
 # somebody else keeps the queue, who would otherwise starve this path.
@@ -32,7 +33,7 @@ _INFINITY = float("inf")
 
 
 class RatePull(CongestionController):
-    """A window of the delivered rate times the round trip without its queue, and a little more.
+    """What the path delivers in a round trip without its queue, and a little more.
 
     Parameters
         delay: queue to keep in front of the bottleneck, seconds
@@ -64,7 +65,9 @@ class RatePull(CongestionController):
         self._round_end = -1.0  # a round ends when something sent after this time is acknowledged, s
         self._round_begin = now
         self._acked = self._lost = 0  # bytes of this round
-        self._loss = 0.0  # ratio, of the round before
+        self._empty = 0  # such rounds one after the other
+        self._largest = 0.0  # queue of this round, s
+        self._full = 0  # samples one after the other whose queue was larger than the target
 
     def on_acked(self, sample: AckSample) -> None:
         self._acked += sample.acked
@@ -80,35 +83,33 @@ class RatePull(CongestionController):
             self._base = delay
             self._base_time = sample.now
         queue = delay - self._base
-        if queue <= NEAR * (self.delay + self.headroom * self.mss * sample.rtt / self.cwnd):
+        if queue <= NEAR * self.delay:
             self._near_time = sample.now
         self._adapt(sample, queue, sample.rtt)
 
     def _adapt(self, sample: AckSample, queue: float, rtt: float) -> None:
         wanted_queue = self._share * self.delay
+        # A window that is not used shows no queue either.
+        self._largest = max(self._largest, queue if sample.cwnd_limited else wanted_queue)
         if self.cwnd < self.ssthresh:
-            if queue <= wanted_queue:
+            self._full = self._full + 1 if queue > wanted_queue else 0
+            if self._full < SAMPLES:
                 if sample.cwnd_limited:
                     self.cwnd += sample.acked
                 return
             self.ssthresh = self.cwnd
-        rate = sample.delivery_rate
-        # An idle sender's rate says nothing about the path, unless there is a queue all the same.
-        if rate is None or (sample.app_limited and queue <= wanted_queue):
-            return
         if self._drain_from is not None:
             self.cwnd = min(self.cwnd, self._drained)
             return
-        pull = rate / BITS_PER_BYTE / (1 - min(self._loss, MOST_COMPENSATED))  # bytes/s
-        if self._is_stale(sample.now):
+        content = self.cwnd * (rtt - queue) / rtt  # of the path without its queue, bytes
+        if self._is_stale(sample.now) and sample.cwnd_limited:
             self._drain_from = self._near_time = sample.now
-            self._drained = max(DRAIN * pull * (rtt - queue), self.minimum_window * self.mss)
+            self._drained = max(DRAIN * content, self.minimum_window * self.mss)
             return
-        wanted = pull * (rtt - queue + wanted_queue) + self._share * self.headroom * self.mss
+        wanted = content + self.cwnd * wanted_queue / rtt + self._share * self.headroom * self.mss
         step = (wanted - self.cwnd) * sample.acked / self.cwnd
-        if step > 0 and not sample.cwnd_limited:
-            return
-        self.cwnd = max(self.cwnd + min(step, sample.acked), self.minimum_window * self.mss)
+        if step < 0 or sample.cwnd_limited:
+            self.cwnd = max(self.cwnd + min(step, sample.acked), self.minimum_window * self.mss)
 
     def _is_stale(self, now: float) -> bool:
         """Return whether the least delay may be that of another time."""
@@ -116,12 +117,18 @@ class RatePull(CongestionController):
 
     def _end_round(self, now: float) -> None:
         total = self._acked + self._lost
-        self._loss = self._lost / total if total else 0.0
-        if self._loss > TOLERATED_LOSS:
+        loss = self._lost / total if total else 0.0
+        if loss > TOLERATED_LOSS:
             self._share = max(SHRINK * self._share, SMALLEST_SHARE)
-            self.ssthresh = min(self.ssthresh, self.cwnd)
+            kept = 1 - max(0.0, loss - MOST_BORNE)
+            self.ssthresh = self.cwnd = max(self.cwnd * kept, self.minimum_window * self.mss)
         else:
             self._share = min(self._share + REGROWTH * (now - self._round_begin), 1.0)
+        self._empty = self._empty + 1 if self._share == 1 and self._largest < self.delay / 2 else 0
+        if self._empty >= EMPTY_ROUNDS:
+            self.ssthresh = _INFINITY
+            self._empty = self._full = 0
+        self._largest = 0.0
         self._acked = self._lost = 0
         self._round_begin = self._round_end = now
 

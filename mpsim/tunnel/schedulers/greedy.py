@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.schedulers.base import PathView, Scheduler
+from mpsim.units import BITS_PER_BYTE
 
 UNLIMITED = float("inf")
 
@@ -17,10 +18,11 @@ class Greedy(Scheduler):
     """Each path takes the head of the shared queue whenever its window is open.
 
     With a backlog the order does not matter. Without one (the inner flow cannot fill all windows)
-    it decides the split: of several paths with room the one that has used least of its window goes
-    first. Nearest first would fill one window before the others get anything; in turn, the dissertation's
-    blocked consumers, would send as much by a slow path as by a fast one. Without windows (no congestion
-    control, or that of a TCP transport) it is the path whose flight is over first at its delivery rate.
+    it decides the split: of several paths with room the one that is expected to deliver first goes first
+    (as in earliest delivery path first, Chebrolu and Rao, TMC 2006): what it has in flight, over its
+    delivery rate, and half its least round-trip time. By round-trip time alone one window would be filled
+    before the others get anything; by the share of the window in use a path of too large a window would
+    keep a queue that nobody needs.
     """
 
     name = "greedy"
@@ -31,10 +33,14 @@ class Greedy(Scheduler):
         size = packet.size
         for path in paths:
             if path.can_send(size, now):
-                window = path.cwnd
-                if window == UNLIMITED:
-                    window = path.delivery_rate
-                used = path.bytes_in_flight / window if window else 0.0
-                if chosen is None or used < least:
-                    chosen, least = path, used
+                ahead = path.bytes_in_flight + size
+                rate = path.delivery_rate
+                if rate:
+                    expected = ahead * BITS_PER_BYTE / rate + path.min_rtt / 2
+                elif path.srtt:
+                    expected = ahead / path.cwnd * path.srtt + path.min_rtt / 2
+                else:
+                    expected = 0.0  # nothing is known of it: it is tried
+                if chosen is None or expected < least:
+                    chosen, least = path, expected
         return chosen
