@@ -65,6 +65,7 @@ class TcpSender:
         "_connected",
         "_delivered",
         "_delivered_time",
+        "_endless",
         "_first_sent",
         "_flight",
         "_header",
@@ -125,6 +126,8 @@ class TcpSender:
         self._window_segments = max(2, receive_window // mss)
         self._header = header
         self._source = source
+        # The common case, which asks nobody for the length of a segment.
+        self._endless = source is None and total_bytes is None
         self._connected = False
         self._stopped = False
         self.una = 0  # lowest segment not acknowledged
@@ -435,6 +438,8 @@ class TcpSender:
     def _may_send_new(self) -> bool:
         if self._stopped or self.next_index - self.una >= self._window_segments:
             return False
+        if self._endless:
+            return True
         if self._source is not None:
             return self._source.available > 0
         return self._segments is None or self.next_index < self._segments
@@ -447,7 +452,7 @@ class TcpSender:
         return self.mss
 
     def _transmit(self, index: int, now: float, *, again: bool) -> None:
-        length = self._length(index, again)
+        length = self.mss if self._endless else self._length(index, again)
         if not self.in_flight:
             self._first_sent = self._delivered_time = now
         self._order += 1

@@ -121,6 +121,18 @@ def test_a_lost_carrier_is_acted_upon_at_once() -> None:
     assert sender.subflows[0].up
 
 
+def test_an_idle_subflow_is_up_as_soon_as_its_carrier_is_back() -> None:
+    net = Net([link(), link()])
+    connection = Multipath(net, [0, 1], total_bytes=10_000)
+    net.clock.run_until(5.0)
+    sender = connection.sender
+    assert sender.done
+    sender.on_path_unavailable(1, 5.0)
+    assert not sender.subflows[1].up
+    sender.on_path_available(1, 6.0)
+    assert sender.subflows[1].up
+
+
 def test_a_return_that_nobody_lost_changes_nothing() -> None:
     net = Net([link(), link()])
     connection = Multipath(net, [0, 1])

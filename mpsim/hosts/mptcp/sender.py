@@ -134,17 +134,14 @@ class MptcpSender:
     def on_path_unavailable(self, index: int, now: float) -> None:
         """Be told that a link has lost its carrier."""
         self._now = now
-        subflow = self.subflows[index]
-        subflow.carrier = False
-        self._give_up(subflow)
+        self._carry_again(self.subflows[index].lose_carrier())
         self._distribute(now)
 
     def on_path_available(self, index: int, now: float) -> None:
-        """Be told that it has one again; of a link that was lost in silence nobody tells."""
-        subflow = self.subflows[index]
-        if not subflow.carrier:
-            subflow.carrier = True
-            subflow.tcp.retry(now)
+        """Be told that it has one again."""
+        self._now = now
+        self.subflows[index].regain_carrier(now)
+        self._distribute(now)
 
     # Reading acknowledgements.
 
@@ -254,10 +251,10 @@ class MptcpSender:
         self._give(chunk, chosen)
         return True
 
-    def _give_up(self, subflow: Subflow) -> None:
+    def _carry_again(self, given_up: Sequence[Chunk]) -> None:
         """Let others carry what a subflow that does not answer has carried, the oldest first."""
         queued = {chunk.number for chunk in self._again}
-        more = [chunk for chunk in subflow.go_stale() if chunk.number not in queued]
+        more = [chunk for chunk in given_up if chunk.number not in queued]
         self._again = deque(sorted([*self._again, *more], key=lambda chunk: chunk.number))
 
     def _relieve(self, usable: Sequence[Subflow]) -> bool:
@@ -289,7 +286,7 @@ class MptcpSender:
                 timeouts = tcp.timeouts
                 tcp.handle_timeout(now)
                 if tcp.timeouts > timeouts:
-                    self._give_up(subflow)
+                    self._carry_again(subflow.go_stale())
         self._distribute(now)
 
     def packets_to_send(self) -> list[Packet]:

@@ -140,8 +140,7 @@ class Subflow:
         """Read an acknowledgement; return how many bytes it newly covers, and whether it told of a loss."""
         tcp = self.tcp
         if self.stale and self.carrier:
-            self.stale = False
-            self.congestion.resume()
+            self._answers()
         una, delivered, again = tcp.una, tcp.sample.delivered, tcp.retransmitted
         ack: Ack = packet.payload
         tcp.receive(packet, now)
@@ -155,6 +154,25 @@ class Subflow:
         lost = tcp.retransmitted > again
         self.loss_ratio += LOSS_GAIN * (lost - self.loss_ratio)
         return sample.delivered - delivered, lost
+
+    def _answers(self) -> None:
+        self.stale = False
+        self.congestion.resume()
+
+    def lose_carrier(self) -> list[Chunk]:
+        """Be told that the link has lost its carrier; return what others are to carry."""
+        self.carrier = False
+        return self.go_stale()
+
+    def regain_carrier(self, now: float) -> None:
+        """Be told that it has one again; of a link that was lost in silence nobody tells."""
+        if self.carrier:
+            return
+        self.carrier = True
+        if self.tcp.idle and self.tcp.connected:
+            self._answers()  # it owes nothing whose answer could be waited for
+        else:
+            self.tcp.retry(now)
 
     def go_stale(self) -> list[Chunk]:
         """Give up on what it carries for now; return that, for others to carry."""
