@@ -53,7 +53,8 @@ def echo(lost: float, resets: float) -> Any:
 
 
 def call(ended: dict[str, float | None]) -> Any:
-    return lambda labels: {"flow.call.ended_s": ended[labels["cut"]], "flow.call.longest_gap_s": 0.4}
+    which = lambda labels: "both links cut" if labels["cut"].startswith("both") else "one link cut"  # noqa: E731
+    return lambda labels: {"flow.call.ended_s": ended[which(labels)], "flow.call.longest_gap_s": 0.4}
 
 
 def recovered(cut: float | None, back: float | None) -> Any:

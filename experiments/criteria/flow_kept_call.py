@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from experiments import cells
@@ -13,7 +13,9 @@ from experiments.drawing import both_ways, time_lines
 
 LINKS = "8+8"
 CUT, END = 5.0, 20.0  # s of the measured interval
-CUTS = {"one link cut": ("link0",), "both links cut": ("link0", "link1")}
+ONE = {"link0 cut": ("link0",), "link1 cut": ("link1",)}
+BOTH = {"both links cut": ("link0", "link1")}
+CUTS = {**ONE, **BOTH}
 
 
 class FlowKeptCall(Criterion):
@@ -25,7 +27,7 @@ class FlowKeptCall(Criterion):
     question = "Does a call go on when one of two links is lost, and end when both are?"
     rule = (
         f"A G.711 call over 8+8 Mbit/s, links silently cut at {CUT:g} s, heard at either end: with both links cut it "
-        "ends in every run, with one cut it goes on to the run's end in every run."
+        "ends in every run, with either one cut it goes on to the run's end in every run."
     )
     explanation = (
         "The opinion score is the E-model's (ITU-T G.107) over one second of what is heard, "
@@ -36,19 +38,8 @@ class FlowKeptCall(Criterion):
         return cells.trials_of(world, effort.timing(END), _cells())
 
     def judge(self, runs: Runs) -> Verdict:
-        one, both = (
-            [
-                value
-                for direction in DIRECTIONS
-                for value in runs.every("flow.call.ended_s", cut=cut, direction=direction)
-            ]
-            for cut in CUTS
-        )
-        gaps = [
-            value
-            for direction in DIRECTIONS
-            for value in runs.every("flow.call.longest_gap_s", cut="one link cut", direction=direction)
-        ]
+        one, both = (_all(runs, "ended_s", cuts) for cuts in (ONE, BOTH))
+        gaps = _all(runs, "longest_gap_s", ONE)
         kept, ended = sum(map(math.isinf, one)), sum(map(math.isfinite, both))
         text = (
             f"one link cut: {kept} of {len(one)} calls go on, longest gap {max(gaps):.2f} s; both cut: {ended} of "
@@ -83,6 +74,15 @@ class FlowKeptCall(Criterion):
                     row[name] = runs.spread(f"flow.call.{name}", **labels).median
                 rows.append({**row, "n": len(runs.of(**labels))})
         yield Table("Calls: opinion score of the whole interval, losses, longest gap, end (medians)", rows)
+
+
+def _all(runs: Runs, number: str, cuts: Iterable[str]) -> list[float]:
+    return [
+        value
+        for cut in cuts
+        for direction in DIRECTIONS
+        for value in runs.every(f"flow.call.{number}", cut=cut, direction=direction)
+    ]
 
 
 def _cells() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
