@@ -28,14 +28,14 @@ class TcpTransport(Criterion):
     tier = "stretch"
     question = "Does UDP transport beat TCP transport on the same bandwidth tests?"
     rule = (
-        "8+8, 16+16 and 8+16 Mbit/s without loss, both directions: the median goodput of UDP transport is above that of "
-        "TCP transport in each. What random loss makes of both is shown beside it."
+        "8+8, 16+16 and 8+16 Mbit/s without loss, both directions: the median goodput of UDP transport is above that "
+        "of TCP transport in each. What random loss makes of both is shown beside it."
     )
     explanation = (
         "TCP transport is a 32-bit length before each datagram on one kernel TCP connection (CUBIC) a path. Under loss "
-        "two TCPs repair at once: the outer one hides a loss behind a delay, and while it waits for a timeout the inner "
-        "one has its own. UDP transport repairs nothing yet, so that each loss is the inner flow's: between a little "
-        "loss, which the outer TCP hides well, and much, under which both collapse, TCP transport may carry more."
+        "two TCPs repair at once: the outer one hides a loss behind a delay, and while it waits for a timeout the "
+        "inner one has its own. UDP transport repairs nothing yet, so that each loss is the inner flow's: between a "
+        "little loss, which the outer TCP hides well, and much, under which both collapse, TCP may carry more."
     )
 
     def trials(self, world: str, effort: Effort) -> list[Trial]:
