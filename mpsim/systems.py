@@ -24,7 +24,8 @@ DEFAULT_TUNNEL: Mapping[str, Any] = {
     "mode": "none",
     "classes": "protocol",
     "queue": {"kind": "droptail", "size": "100p"},
-    "reorder": {"mode": "timeout", "timeout": "200ms"},
+    # A silent cut stops delivery for this long; links whose delays differ by more need more.
+    "reorder": {"mode": "timeout", "timeout": "100ms"},
     "repair": [],
     "backpressure": "none",
 }

@@ -41,7 +41,7 @@ def test_values_are_in_internal_units(right_file: Path) -> None:
     assert (scenario.flow[0].congestion, scenario.flow[1].packet_size, scenario.flow[1].rate) == ("cubic", 1200, 5e5)
     assert (scenario.event[0].at, scenario.event[0].up, scenario.event[0].how) == (3.0, False, "silent")
     assert scenario.tunnel is not None
-    assert (scenario.tunnel.reorder.mode, scenario.tunnel.reorder.timeout) == ("timeout", 0.2)
+    assert (scenario.tunnel.reorder.mode, scenario.tunnel.reorder.timeout) == ("timeout", 0.1)
     assert scenario.tunnel.queue.size == QueueSize(100, "packets")
 
 
