@@ -123,7 +123,7 @@ def test_an_unused_third_link_changes_nothing_for_the_other_two(delay: str) -> N
         link("4Mbit", "30ms", "b", loss={"model": "gilbert-elliott", "p": 0.01, "r": 0.3}),
     ]
     three = [*two, link("100Mbit", delay, "c", loss=0.02, metric=100)]
-    results = [simulate(wires, tcp(), udp("300kbit"), tunnel={}, duration="5s") for wires in (two, three)]
+    results = [simulate(wires, tcp(), udp("9Mbit"), tunnel={}, duration="5s") for wires in (two, three)]
     without, with_third = ({(row["name"], row["direction"]): row for row in result.data["links"]} for result in results)
     for key, row in without.items():
         assert row == with_third[key]
