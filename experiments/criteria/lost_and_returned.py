@@ -30,7 +30,8 @@ class LostAndReturned(Criterion):
     rule = (
         f"8+8 Mbit/s with one link cut, and 4x8 with two, at {CUT:g} s and back at {BACK:g} s, silently and with the "
         f"carrier lost, in both directions: recovered within {AFTER_CUT:g} s of the cut and {AFTER_RETURN:g} s of the "
-        f"return (contract's recovery_s) in every one of {REPETITIONS} repetitions, and the flow is never reset."
+        f"return in every one of {REPETITIONS} repetitions, and the flow is never reset. Recovered: after the last 0.3 s "
+        "(within 10 s) in which less than 90 % of what the links could carry arrived, in whatever order."
     )
 
     def trials(self, world: str, effort: Effort) -> list[Trial]:
@@ -50,8 +51,7 @@ class LostAndReturned(Criterion):
         within = sum(cut <= AFTER_CUT for cut in cuts), sum(back <= AFTER_RETURN for back in returns)
         text = (
             f"cuts: {within[0]} of {len(cuts)} within {AFTER_CUT:g} s (longest {max(cuts):.1f} s); "
-            f"returns: {within[1]} "
-            f"of {len(returns)} within {AFTER_RETURN:g} s (longest {max(returns):.1f} s); n = {least:g} or more a case"
+            f"returns: {within[1]} of {len(returns)} within {AFTER_RETURN:g} s (longest {max(returns):.1f} s); n = {least:g} or more a case"
         )
         return Verdict.of(within == (len(cuts), len(returns)) and min(ends) > 0, text)
 
