@@ -30,8 +30,8 @@ class LostAndReturned(Criterion):
     rule = (
         f"8+8 Mbit/s with one link cut, and 4x8 with two, at {CUT:g} s and back at {BACK:g} s, silently and with the "
         f"carrier lost, in both directions: recovered within {AFTER_CUT:g} s of the cut and {AFTER_RETURN:g} s of the "
-        f"return in every one of {REPETITIONS} repetitions, and the flow is never reset. Recovered: after the last 0.3 s "
-        "(within 10 s) in which less than 90 % of what the links could carry arrived, in whatever order."
+        f"return in every one of {REPETITIONS} repetitions, and the flow is never reset. Recovered: after the last "
+        "0.3 s (within 10 s) in which less than 90 % of what the links could carry arrived, in whatever order."
     )
 
     def trials(self, world: str, effort: Effort) -> list[Trial]:
@@ -49,10 +49,14 @@ class LostAndReturned(Criterion):
                     ends.append(median_between(some, END - 1, END, direction=direction))
                     least = min(least, len(some))
         within = sum(cut <= AFTER_CUT for cut in cuts), sum(back <= AFTER_RETURN for back in returns)
-        text = (
-            f"cuts: {within[0]} of {len(cuts)} within {AFTER_CUT:g} s (longest {max(cuts):.1f} s); "
-            f"returns: {within[1]} of {len(returns)} within {AFTER_RETURN:g} s (longest {max(returns):.1f} s); n = {least:g} or more a case"
-        )
+        told = [
+            f"{name}: {good} of {len(all_)} within {limit:g} s (longest {max(all_):.1f} s)"
+            for name, good, all_, limit in (
+                ("cuts", within[0], cuts, AFTER_CUT),
+                ("returns", within[1], returns, AFTER_RETURN),
+            )
+        ]
+        text = "; ".join([*told, f"n = {least:g} or more a case"])
         return Verdict.of(within == (len(cuts), len(returns)) and min(ends) > 0, text)
 
     def pictures(self, worlds: Mapping[str, Runs]) -> Iterator[Picture]:
