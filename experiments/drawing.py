@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SMALL = 7  # points, of numbers beside marks
 EMPTY = "no figure"
+DASHES: Any = (0, (2, 1))  # of limits and targets
 
 
 def bar_rows(bars: Sequence[Bar], *, axis: str, digits: int = 1) -> Figure:
@@ -74,7 +75,7 @@ def _lay_bars(
         ends = [[max(0.0, bar.median - bar.low)], [max(0.0, bar.high - bar.median)]]
         room.errorbar(bar.median, place, xerr=ends, color="black", capsize=2, elinewidth=0.9, capthick=0.9)
         if bar.limit is not None:
-            room.vlines(bar.limit, place - width / 2, place + width / 2, color="#444444", linestyle=(0, (2, 1)), lw=1)
+            room.vlines(bar.limit, place - width / 2, place + width / 2, color="#444444", linestyle=DASHES, lw=1)
         right = max(bar.high, bar.limit or 0.0)
         room.annotate(
             f"{bar.median:.{digits}f}",
@@ -130,17 +131,24 @@ def curves(
                 for world in worlds:
                     some = [one for one in points if (one.panel, one.label, one.world) == (panel, label, world)]
                     _curve(room, [one for one in some if one.y.count], COLOURS[number % len(COLOURS)], worlds, world)
-            for name, line in (lines or {}).items():
-                room.plot(*zip(*line, strict=True), color="#777777", lw=0.9, linestyle=(0, (2, 1)))
-                room.annotate(name, line[-1], xytext=(-2, 3), textcoords="offset points", fontsize=SMALL, ha="right")
+            for line in (lines or {}).values():
+                room.plot(*zip(*line, strict=True), color="#444444", lw=0.9, linestyle=DASHES)
             if log_x:
                 room.set_xscale("log")
+                room.set_xticks(sorted({point.x for point in points}), minor=False)
+                room.xaxis.set_major_formatter("{x:g}")
+                room.minorticks_off()
             room.set_title(panel, loc="left")
             room.set_xlabel(x_axis)
-            room.set_ylim(bottom=0)
+        _from_zero(rooms[0])
         rooms[0].set_ylabel(y_axis)
-        _stroke_legend(figure, labels, worlds)
+        _stroke_legend(figure, labels, worlds, references=list(lines or ()))
     return figure
+
+
+def _from_zero(room: Axes) -> None:
+    """Let the axis of quantities begin at nothing, with some air above the highest."""
+    room.set_ylim(0, room.dataLim.y1 * 1.08 if room.dataLim.y1 > 0 else 1.0)
 
 
 def _curve(room: Axes, points: Sequence[Point], colour: str, worlds: Sequence[str], world: str) -> None:
@@ -162,7 +170,9 @@ def _curve(room: Axes, points: Sequence[Point], colour: str, worlds: Sequence[st
     )
 
 
-def _stroke_legend(figure: Figure, labels: Sequence[str], worlds: Sequence[str], *, marked: bool = True) -> None:
+def _stroke_legend(
+    figure: Figure, labels: Sequence[str], worlds: Sequence[str], *, marked: bool = True, references: Sequence[str] = ()
+) -> None:
     marks: list[Any] = [
         Line2D([], [], color=COLOURS[number % len(COLOURS)], label=label) for number, label in enumerate(labels)
     ]
@@ -170,6 +180,7 @@ def _stroke_legend(figure: Figure, labels: Sequence[str], worlds: Sequence[str],
         Line2D([], [], color="black", linestyle=stroke, marker="os"[number > 0] if marked else "", ms=4, label=world)
         for number, (world, stroke) in enumerate(zip(worlds, STROKES, strict=False))
     ]
+    marks += [Line2D([], [], color="#444444", lw=0.9, linestyle=DASHES, label=name) for name in references]
     figure.legend(handles=marks, loc="outside upper center", ncols=3)
 
 
@@ -249,15 +260,17 @@ def time_lines(
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 0.9 + 1.75 * len(rows)), layout="constrained")
         rooms = figure.subplots(len(rows), len(columns), sharex=True, sharey="row", squeeze=False)
-        for line, row in zip(rooms, rows, strict=True):
+        for number, (line, row) in enumerate(zip(rooms, rows, strict=True)):
             steps = (targets or {}).get(row, ())
             for room, column in zip(line, columns, strict=True):
                 some = [one for one in drawn if (one.row, one.column) == (row, column)]
                 _time_panel(room, some, steps, labels, worlds)
-                _mark(room, events or {}, named=line is rooms[0])
+                _mark(room, events or {}, named=number == 0)
                 room.set_title(f"{row}, {column}" if row else column, loc="left")
             line[0].set_ylabel(y_axis)
-            line[0].set_ylim(0, y_top)
+            _from_zero(line[0])
+            if y_top is not None:
+                line[0].set_ylim(0, y_top)
         for room in rooms[-1]:
             room.set_xlabel("time of the measured interval, s")
         _stroke_legend(figure, labels, worlds, marked=False)
@@ -277,7 +290,7 @@ def _time_panel(
         room.fill_between(one.t_s, one.low, one.high, color=colour, alpha=0.18, lw=0)
     if steps and bands:
         told = [*steps, (max(one.t_s[-1] for one in bands), steps[-1][1])]
-        room.step(*zip(*told, strict=True), where="post", color="#444444", lw=0.9, linestyle=(0, (2, 1)), zorder=3)
+        room.step(*zip(*told, strict=True), where="post", color="#444444", lw=0.9, linestyle=DASHES, zorder=3)
 
 
 def _mark(room: Axes, events: Mapping[float, str], *, named: bool) -> None:
