@@ -9,7 +9,7 @@ from typing import Any
 from experiments import cells
 from experiments.base import Trial
 from experiments.criterion import DIRECTIONS, Criterion, Effort, Picture, Runs, Table, Verdict
-from experiments.drawing import both_ways, time_lines
+from experiments.timelines import both_ways, time_lines
 
 LINKS = "8+8"
 CUT, END = 5.0, 20.0  # s of the measured interval

@@ -8,7 +8,7 @@ from typing import Any
 from experiments import cells
 from experiments.base import Outcome, Trial
 from experiments.criterion import DIRECTIONS, Criterion, Effort, Picture, Runs, Table, UnshownError, Verdict
-from experiments.drawing import both_ways, time_lines
+from experiments.timelines import both_ways, time_lines
 from experiments.windows import mean_between
 
 LINKS = "8+8"

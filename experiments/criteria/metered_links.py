@@ -8,7 +8,7 @@ from typing import Any
 from experiments import cells
 from experiments.base import Trial
 from experiments.criterion import DIRECTIONS, Criterion, Effort, Picture, Runs, Table, Verdict
-from experiments.drawing import both_ways, time_lines
+from experiments.timelines import both_ways, time_lines
 from experiments.windows import median_between
 
 CUT, BACK, END = 5.0, 10.0, 15.0  # s of the measured interval
