@@ -1,4 +1,4 @@
-"""Figures of the evaluation: bars in rows, and curves (timelines.py has those over time). The worlds lie side by side."""
+"""Figures of the evaluation: bars in rows, curves (timelines.py: over time). The worlds lie side by side in each."""
 
 from __future__ import annotations
 

@@ -62,14 +62,23 @@ class Evaluation:
         what is usual; finished_only: run nothing, draw the page from the finished runs. Raises InputError.
         """
         options = Options(ids, world, out, quick, repetitions, not finished_only)
-        chosen = choose(options.ids)
-        worlds = worlds_of(options.world)
-        found = {world: _run(chosen, world, _effort(world, options), options) for world in worlds}
-        answers = [Answer(one, {world: Runs(found[world][one.id], world, out) for world in worlds}) for one in chosen]
-        for answer in answers:
-            answer.verdicts = {world: answer.criterion.verdict(runs) for world, runs in answer.worlds.items()}
-        page = write_report(answers, worlds, options.out)
+        answers = answer(options)
+        worlds = worlds_of(world)
+        page = write_report(answers, worlds, out)
         return "\n".join([verdict_table(answers, worlds), f"report: {page}"])
+
+
+def answer(options: Options) -> list[Answer]:
+    """Run what is missing, and give every chosen criterion's runs and verdicts."""
+    chosen = choose(options.ids)
+    worlds = worlds_of(options.world)
+    found = {world: _run(chosen, world, _effort(world, options), options) for world in worlds}
+    answers = [
+        Answer(one, {world: Runs(found[world][one.id], world, options.out) for world in worlds}) for one in chosen
+    ]
+    for each in answers:
+        each.verdicts = {world: each.criterion.verdict(runs) for world, runs in each.worlds.items()}
+    return answers
 
 
 def choose(ids: Sequence[str]) -> list[Criterion]:
