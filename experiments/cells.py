@@ -21,6 +21,7 @@ BPS_PER_MBIT = 1e6
 DIRECT = "direct, best link"
 OURS = "mpsim's default tunnel"
 DISSERTATION = "netcombiner (the dissertation's)"
+RESEQUENCED = "netcombiner with resequencing"
 MPTCP = "MPTCP, CUBIC as Linux's"
 COUPLED = "MPTCP, LIA (RFC 6356)"
 FAILOVER = "failover (active-backup)"
@@ -29,6 +30,7 @@ SYSTEMS: Mapping[str, Mapping[str, Any] | None] = {
     DIRECT: None,
     OURS: {},
     DISSERTATION: {"system": "netcombiner"},
+    RESEQUENCED: {"system": "netcombiner", "reorder": {"mode": "timeout", "timeout": "100ms"}},
     MPTCP: {"system": "mptcp", "congestion": "cubic"},  # what the kernel does: windows of their own
     COUPLED: {"system": "mptcp", "congestion": "lia"},  # in simulation alone: the kernel has none
     FAILOVER: {"system": "failover"},
