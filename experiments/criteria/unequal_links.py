@@ -30,10 +30,11 @@ class UnequalLinks(Criterion):
     )
 
     explanation = (
-        "The dissertation's tunnel passes packets on in whatever order the paths deliver them: between a third and a half "
-        "of the segments reach the inner TCP out of order, which takes some for lost and slows down for them (the table "
-        "of retransmissions). With resequencing alone most of the difference is gone. What is left is the window: halved "
-        "on a NACK, it lets a link's queue overflow each time, where rate-pull keeps ten milliseconds of queue."
+        "The dissertation's tunnel passes packets on in whatever order the paths deliver them: between a "
+        "third and a half of the segments reach the inner TCP out of order, which takes some for lost and "
+        "slows down for them (the table of retransmissions). With resequencing alone most of the difference "
+        "is gone. What is left is the window: halved on a NACK, it lets a link's queue overflow each time, "
+        "where rate-pull keeps ten milliseconds of queue."
     )
 
     def trials(self, world: str, effort: Effort) -> list[Trial]:
