@@ -46,7 +46,7 @@ def test_two_equal_links(two_equal: Scenario, tmp_path: Path) -> None:
         captured = sum(1 for _ in read_pcap(tmp_path / f"link-{link['name']}-{link['direction']}.pcap"))
         assert captured == total["delivered_packets"]
     metrics = {row[3] for row in result.rows}
-    assert metrics == {"throughput_bps", "queue_bytes", "up", "cwnd_bytes", "srtt_s"}
+    assert metrics == {"throughput_bps", "arrived_bps", "queue_bytes", "up", "cwnd_bytes", "srtt_s"}
     # iperf3 counts the same from its own side: the whole flow, so more than its measured part.
     received = data["emulation"]["iperf3"][0]["received"]["bytes"]
     assert received >= flow["goodput_bps"] * 3 / 8
