@@ -12,11 +12,13 @@ from typing import Any
 
 from experiments.base import write_table
 from experiments.criterion import Answer, Criterion, Picture, Runs, Status, Table, UnshownError
+from experiments.tables import as_markdown
 from experiments.targets import targets
 from mpsim.plot import DPI
 from mpsim.result import versions
 
 PAGE = "report.html"
+VERDICTS = "verdicts.md"
 SCREEN_DPI = 130
 TIERS = {
     "core": "Core",
@@ -61,6 +63,7 @@ def write_report(answers: Sequence[Answer], worlds: Sequence[str], out: Path) ->
         f"<style>{STYLE}</style></head><body>\n" + "\n".join(body) + "\n</body></html>\n"
     )
     out.mkdir(parents=True, exist_ok=True)
+    (out / VERDICTS).write_text(_markdown(answers, worlds), encoding="utf-8")
     draft = out / f"{PAGE}.part"
     draft.write_text(text, encoding="utf-8")
     return draft.replace(out / PAGE)
@@ -89,6 +92,14 @@ def _verdicts(answers: Sequence[Answer], worlds: Sequence[str]) -> str:
         link = f'<a href="#{one.name}">{html.escape(one.question)}</a>'
         rows.append(f"<tr><td>{one.id}</td><td>{link}</td>{cells}</tr>")
     return f"<h2>Verdicts</h2><table><tr>{head}</tr>{''.join(rows)}</table>"
+
+
+def _markdown(answers: Sequence[Answer], worlds: Sequence[str]) -> str:
+    rows = [
+        [answer.criterion.id, answer.criterion.question, *(str(answer.verdicts[world].status) for world in worlds)]
+        for answer in answers
+    ]
+    return as_markdown(["", "criterion", *worlds], rows) + "\n"
 
 
 def _verdict_cell(answer: Answer, world: str) -> str:

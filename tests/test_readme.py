@@ -74,6 +74,11 @@ def test_every_key_is_documented(table: str) -> None:
     assert not [key for key in sorted(keys) if f"`{key}`" not in page]
 
 
+def test_the_verdicts_are_the_committed_ones() -> None:
+    shown = TEXT.partition("<!-- verdicts: begin -->\n")[2].partition("<!-- verdicts: end -->")[0]
+    assert shown == (ROOT / "results" / "reproduce" / "verdicts.md").read_text()
+
+
 def test_the_table_of_differences_is_the_committed_one() -> None:
     page = (ROOT / "results" / "fidelity.md").read_text()
     summary = re.findall(r"^\|.*\|$", page.partition("\n\n| quantity | setup")[0], re.MULTILINE)
