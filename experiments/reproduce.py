@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from emulation.doctor import gaps
 from experiments.base import EMULATION, Outcome, Trial, run_trials, worlds_of
 from experiments.criteria import CRITERIA
 from experiments.criterion import Answer, Criterion, Effort, Runs, Status
 from experiments.report import write_report
 from experiments.tables import as_text
-from mpsim.errors import Fault, InputError
+from mpsim.errors import Fault, InputError, WorldError
 from mpsim.registry import unknown
 from mpsim.worlds import SIMULATION
 
@@ -76,6 +77,10 @@ def answer(options: Options) -> list[Answer]:
     """Run what is missing, and give every chosen criterion's runs and verdicts."""
     chosen = choose(options.ids)
     worlds = worlds_of(options.world)
+    missing = gaps() if options.run and EMULATION in worlds else []
+    if missing:  # said at once, not by a thousand runs
+        first = missing[0]
+        raise WorldError(f"emulation needs {first.name}: {first.detail}; {first.remedy} (mpsim doctor tells it all)")
     found = {world: _run(chosen, world, _effort(world, options), options) for world in worlds}
     answers = [
         Answer(one, {world: Runs(found[world][one.id], world, options.out) for world in worlds}) for one in chosen

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import cells
+from experiments import cells, reproduce
 from experiments.criteria import CRITERIA
 from experiments.criteria.equal_links import EqualLinks
 from experiments.criterion import Answer, Runs, Status
@@ -16,6 +16,7 @@ from experiments.report import write_report
 from experiments.reproduce import choose
 from experiments.targets import differences, targets
 from mpsim.errors import InputError
+from mpsim.worlds import Check
 from tests.commanding import Mpsim
 from tests.evaluating import Labels, made_up
 
@@ -126,6 +127,16 @@ class TestChoice:
 
 
 class TestCommand:
+    def test_a_machine_that_cannot_emulate_is_told_at_once(
+        self, mpsim: Mpsim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gap = Check("root", ok=False, detail="not root", remedy="use sudo")
+        monkeypatch.setattr(reproduce, "gaps", lambda: [gap])
+        done = mpsim("reproduce", "5", "--world", "both", "--out", str(tmp_path / "out"))
+        assert done.status == 1
+        assert "not root; use sudo" in done.err
+        assert not (tmp_path / "out" / "runs.sqlite").exists()
+
     def test_unknown_criterion(self, mpsim: Mpsim) -> None:
         done = mpsim("reproduce", "99")
         assert done.status == 2
