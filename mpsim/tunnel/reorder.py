@@ -175,6 +175,8 @@ class FixedTimeout:
     def _give_up_until(self, sequence: int) -> None:
         """Hand over everything below `sequence` in order, holes given up, and go on from there."""
         for held in sorted(number for number in self._held if number < sequence):
+            if held < self.expected:
+                continue  # it followed one of those before it, and is out
             self._missing.update(dict.fromkeys(range(max(self.expected, held - MOST_MISSING), held)))
             self.expected = held
             self._release()
