@@ -15,15 +15,11 @@ from typing import Protocol
 from mpsim.hosts.rack import Rack, Transmission
 from mpsim.hosts.recovery import ProportionalReduction, Scoreboard
 from mpsim.hosts.segments import HEADER, SYN_OPTIONS, Ack, Segment
+from mpsim.hosts.timers import MAX_RTO, NEVER, Timers
 from mpsim.tunnel.congestion.base import AckSample, CongestionController
 from mpsim.tunnel.packet import CLASS_TCP, Packet
 from mpsim.units import BITS_PER_BYTE
 
-NEVER = float("inf")
-INITIAL_RTO = 1.0  # RFC 6298, section 2.1
-MIN_RTO_VARIANCE = 0.200  # Linux: TCP_RTO_MIN is the least that is added to srtt
-MAX_RTO = 120.0
-TLP_SLACK = 0.002  # Linux: TCP_TIMEOUT_MIN
 # Linux's default tcp_rmem allows 6 MiB; auto-tuning follows the flow, so the limit is what counts.
 RECEIVE_WINDOW = 6 * 1024 * 1024
 
@@ -60,7 +56,6 @@ class TcpSender:
 
     __slots__ = (  # more than thirty attributes: a dictionary would no longer share its keys
         "_after_timeout",
-        "_alarm",
         "_app_limited",
         "_connected",
         "_delivered",
@@ -73,13 +68,9 @@ class TcpSender:
         "_order",
         "_out",
         "_outstanding",
-        "_probe_at",
-        "_probed",
         "_recover",
         "_reduction",
         "_retransmit_stamp",
-        "_rto",
-        "_rto_at",
         "_sample",
         "_scoreboard",
         "_segments",
@@ -90,16 +81,14 @@ class TcpSender:
         "congestion",
         "flow",
         "in_flight",
-        "most_rto",
         "mss",
         "next_index",
         "rack",
         "recoveries",
         "retransmitted",
-        "rttvar",
         "sent_segments",
-        "srtt",
         "timeouts",
+        "timers",
         "total_bytes",
         "una",
         "undone",
@@ -118,7 +107,6 @@ class TcpSender:
         most_rto: float = MAX_RTO,
     ) -> None:
         self.flow = flow
-        self.most_rto = most_rto
         self.congestion = congestion
         self.mss = mss
         self.total_bytes = total_bytes
@@ -140,12 +128,7 @@ class TcpSender:
         self._lost: deque[int] = deque()  # to be sent again
         self.rack = Rack()
         self._order = 0
-        self.srtt = self.rttvar = 0.0
-        self._rto = INITIAL_RTO
-        self._rto_at = NEVER
-        self._probe_at = NEVER
-        self._probed = False
-        self._alarm = NEVER
+        self.timers = Timers(most_rto)
         # Recovery: until this segment is acknowledged; None: not in recovery.
         self._recover: int | None = None
         self._after_timeout = False
@@ -167,7 +150,7 @@ class TcpSender:
 
     def _send_syn(self, now: float) -> None:
         self._out.append(Packet(self._header + SYN_OPTIONS, self.flow, Segment(-1, 0, now), cls=CLASS_TCP))
-        self._rto_at = self._alarm = now + self._rto
+        self.timers.begin(now)
 
     def stop(self, now: float) -> None:
         """Send nothing new from now on."""
@@ -183,21 +166,31 @@ class TcpSender:
         if self._connected:
             self._send(now)
             # Counted from the newest transmission, not from one that went alone before it (RFC 8985, section 7.2).
-            if self._probe_at < NEVER:
+            if self.timers.probe_at < NEVER:
                 self._arm_probe(now)
 
     def retry(self, now: float) -> None:
         """Wait no longer for a timeout that has backed off: the way is known to be back."""
-        if self._rto_at < NEVER:
-            self._rto_at = self._alarm = now
+        if self.timers.rto_at < NEVER:
+            self.timers.expire(now)
             if self._connected:
-                self._take_back_off()
+                self.timers.take_back_off()
 
     def can_send(self) -> bool:
         """Return whether a full segment of new data would leave at once."""
         if not self._connected or self._stopped or self.next_index - self.una >= self._window_segments:
             return False
         return self.in_flight + self.mss <= self.window + 0.5 or not self._outstanding
+
+    @property
+    def srtt(self) -> float:
+        """Smoothed round-trip time in seconds; 0: none was measured."""
+        return self.timers.srtt
+
+    @property
+    def rttvar(self) -> float:
+        """Mean deviation of the round-trip time in seconds."""
+        return self.timers.rttvar
 
     @property
     def sample(self) -> AckSample:
@@ -223,9 +216,8 @@ class TcpSender:
         ack: Ack = packet.payload
         if not self._connected:
             self._connected = True
-            self._rto = INITIAL_RTO
-            self._rto_at = NEVER
-            self._update_rtt(now - ack.echo, now)
+            self.timers.answered()
+            self.timers.take_rtt(now - ack.echo)
         elif ack.ack < self.una and not ack.sacks:
             return  # an old acknowledgement overtaken by a newer one
         else:
@@ -293,8 +285,8 @@ class TcpSender:
             lost = rack.lost(flight, self._recover is not None, self._scoreboard.count, now)
             if lost:
                 self._on_lost(lost, now)
-            elif rack.deadline < self._alarm:
-                self._alarm = rack.deadline
+            elif rack.deadline < self.timers.alarm:
+                self.timers.alarm = rack.deadline
         else:
             rack.deadline = NEVER
 
@@ -312,7 +304,7 @@ class TcpSender:
         else:
             self.rack.on_delivered(newest, rtt)
         if rtt and not newest.retransmitted:
-            self._update_rtt(rtt, now)
+            self.timers.take_rtt(rtt)
         self._delivered_time = now
         self._first_sent = newest.time
         sample = self._sample
@@ -321,7 +313,7 @@ class TcpSender:
         sample.sent_time = newest.time
         sample.rtt = rtt if rtt and not newest.retransmitted else None
         sample.min_rtt = self.rack.min_rtt
-        sample.srtt = self.srtt
+        sample.srtt = self.timers.srtt
         interval = max(newest.time - newest.first_sent, now - newest.delivered_time)
         sample.delivery_rate = (
             (self._delivered - newest.delivered) * BITS_PER_BYTE / interval
@@ -339,34 +331,16 @@ class TcpSender:
             self._app_limited = 0
         self.congestion.on_acked(sample)
 
-    def _update_rtt(self, rtt: float, now: float) -> None:
-        if not self.srtt:
-            self.srtt, self.rttvar = rtt, rtt / 2
-        else:
-            self.rttvar += (abs(self.srtt - rtt) - self.rttvar) / 4
-            self.srtt += (rtt - self.srtt) / 8
-        self._take_back_off()
-
-    def _take_back_off(self) -> None:
-        """Set the retransmission timeout by what is known of the path (RFC 6298, section 2.3)."""
-        self._rto = min(self.srtt + max(4 * self.rttvar, MIN_RTO_VARIANCE), MAX_RTO)
-
     def _on_progress(self, ack: Ack, now: float) -> None:
+        timers = self.timers
         if self._after_timeout:
-            self._take_back_off()  # with timestamps a retransmission is progress as well (Linux)
-        self._rto_at = now + self._rto if self._outstanding else NEVER
-        self._probed = False
+            timers.take_back_off()  # with timestamps a retransmission is progress as well (Linux)
+        outstanding = len(self._outstanding)
+        timers.on_progress(now, outstanding)
         if self._recover is None:
-            # As _arm_probe; while it moves ahead, the alarm that is set is early enough.
-            if self._outstanding:
-                alone = MIN_RTO_VARIANCE if len(self._outstanding) == 1 else TLP_SLACK
-                self._probe_at = min(now + 2 * self.srtt + alone, self._rto_at)
-                if self._probe_at < self._alarm:
-                    self._alarm = self._probe_at
-            else:
-                self._probe_at = NEVER
+            timers.arm_probe(now, outstanding)
             return
-        self._probe_at = NEVER
+        timers.probe_at = NEVER
         if ack.echo < self._retransmit_stamp < NEVER:
             self._undo(now)  # the original had only been late (Eifel, RFC 3522)
         elif self.una >= self._recover:
@@ -403,7 +377,7 @@ class TcpSender:
             self._undo_retransmits = 0
             self._retransmit_stamp = NEVER
             self.recoveries += 1
-            self._probe_at = NEVER
+            self.timers.probe_at = NEVER
             self.congestion.on_lost(now, size, lost[-1].time, self.in_flight + size)
             self._reduction.begin(self.in_flight, self.in_flight + size)
         else:
@@ -480,27 +454,19 @@ class TcpSender:
         if self._recover is not None:
             self._reduction.sent += self.mss
         self.congestion.on_sent(now, self.mss, self.in_flight)
-        if self._rto_at == NEVER:
-            self._rto_at = now + self._rto
-            self._alarm = min(self._alarm, self._rto_at)
-        if self._probe_at == NEVER:
+        timers = self.timers
+        timers.on_sent(now)
+        if timers.probe_at == NEVER:
             self._arm_probe(now)
         self._out.append(Packet(length + self._header, self.flow, sent))
 
     # Time.
 
     def _arm_probe(self, now: float) -> None:
-        """Set the tail loss probe (RFC 8985, section 7.2)."""
-        if self._recover is not None or not self._outstanding or not self.srtt or self._probed:
-            self._probe_at = NEVER
-            return
-        alone = MIN_RTO_VARIANCE if len(self._outstanding) == 1 else TLP_SLACK
-        # Never after the timeout, in whose place it then comes.
-        self._probe_at = min(now + 2 * self.srtt + alone, self._rto_at)
-        self._alarm = min(self._alarm, self._probe_at)
+        self.timers.arm_probe(now, len(self._outstanding) if self._recover is None else 0)
 
     def next_timeout(self) -> float:
-        return self._alarm
+        return self.timers.alarm
 
     def handle_timeout(self, now: float) -> None:
         if self.rack.deadline <= now:
@@ -508,17 +474,17 @@ class TcpSender:
             if lost:
                 self._on_lost(lost, now)
                 self._send(now)
-        if self._probe_at <= now:
+        timers = self.timers
+        if timers.probe_at <= now:
             self._send_probe(now)
-        if self._rto_at <= now:
+        if timers.rto_at <= now:
             self._on_timeout(now)
-        self._alarm = min(self._rto_at, self._probe_at, self.rack.deadline)
-        if self._alarm <= now:
-            self._alarm = now + TLP_SLACK
+        timers.set_alarm(now, self.rack.deadline)
 
     def _send_probe(self, now: float) -> None:
-        self._probe_at = NEVER
-        self._probed = True
+        timers = self.timers
+        timers.probe_at = NEVER
+        timers.probed = True
         if not self._outstanding:
             return
         if self._may_send_new():
@@ -533,16 +499,17 @@ class TcpSender:
                 self.in_flight -= self.mss
                 sent.lost = True
             self._transmit(index, now, again=True)
-        self._probe_at = NEVER
-        self._rto_at = now + self._rto
+        timers.probe_at = NEVER
+        timers.rto_at = now + timers.rto
 
     def _on_timeout(self, now: float) -> None:
-        self._rto = max(self._rto, min(2 * self._rto, self.most_rto))
+        timers = self.timers
+        timers.back_off()
         if not self._connected:
             self._send_syn(now)
             return
         if not self._outstanding:
-            self._rto_at = NEVER
+            timers.rto_at = NEVER
             return
         self.timeouts += 1
         self.congestion.on_timeout(now, self.in_flight)
@@ -555,8 +522,8 @@ class TcpSender:
         self._after_timeout = True
         self._undo_retransmits = 0
         self._retransmit_stamp = NEVER
-        self._probe_at = NEVER
-        self._rto_at = now + self._rto
+        timers.probe_at = NEVER
+        timers.rto_at = now + timers.rto
         self.rack.deadline = NEVER
         self._send(now)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from talking import MSS, Talk, lose
 
 from mpsim.hosts.recovery import Scoreboard
-from mpsim.hosts.tcp_sender import INITIAL_RTO
+from mpsim.hosts.timers import INITIAL_RTO
 
 RTT = 0.1
 
