@@ -24,9 +24,10 @@ from mpsim.tunnel.datagrams import FLAG_REPLY, MOST_SKIP_RANGES, Data, Datagram,
 from mpsim.tunnel.dispatch import Dispatch
 from mpsim.tunnel.incoming import Incoming, Release
 from mpsim.tunnel.ingress import Ingress
+from mpsim.tunnel.liveness import INITIAL_RTT, PROBE_AGAIN
 from mpsim.tunnel.loss_detection import NEVER
 from mpsim.tunnel.packet import Packet
-from mpsim.tunnel.path import INITIAL_RTT, PROBE_AGAIN, Path
+from mpsim.tunnel.path import Path
 from mpsim.tunnel.reorder import ReorderBuffer
 from mpsim.tunnel.schedulers.base import Scheduler
 from mpsim.tunnel.wire import MICROSECONDS, SEQUENCE_MASK, WireError, decode, elapsed, microseconds

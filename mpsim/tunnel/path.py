@@ -1,8 +1,6 @@
-"""The sending half of a path: window, round-trip time, delivery rate, flight, losses, liveness.
+"""The sending half of a path: window, delivery rate, flight, losses (liveness.py: its life and round-trip time).
 
-States: down -> (an answered probe) -> up -> (silence, or no carrier) -> down. A path that waits for
-an answer and hears nothing sends probes, and after `DEAD_AFTER` is down; while down it is probed every
-`PROBE_DOWN`. On the way up its congestion control starts anew: what it knew is about another time.
+On the way up a path's congestion control starts anew: what it knew is about another time.
 """
 
 from __future__ import annotations
@@ -11,33 +9,19 @@ from collections import deque
 from collections.abc import Sequence
 
 from mpsim.tunnel.congestion.base import AckSample, CongestionController
-from mpsim.tunnel.loss_detection import GRANULARITY, NEVER, LossDetection
+from mpsim.tunnel.liveness import DEAD_AFTER, PROBE_ACTIVE, Liveness
+from mpsim.tunnel.loss_detection import NEVER, LossDetection
 from mpsim.tunnel.packet import Packet
-from mpsim.tunnel.receiver import FEEDBACK_DELAY
 from mpsim.tunnel.wire import MICROSECONDS, OVERHEAD, SEQUENCE_MASK, Data, Feedback, expand
 from mpsim.units import BITS_PER_BYTE
 
-# Without proof of life while data is on its way (s); see docs/design.md for where it comes from.
-DEAD_AFTER = 0.4
-PROBE_DOWN = 0.2
-PROBE_AGAIN = 0.1
-PROBE_DOWN_LATER = 1.0
-FIRST_MINUTE = 60.0
-# Proof of life and a fresh round-trip time: while data flows, and when it does not (s).
-PROBE_ACTIVE = 0.5
-PROBE_IDLE = 5.0
-# RFC 9002, section 5.3
-RTT_GAIN = 1 / 8
-RTTVAR_GAIN = 1 / 4
-SMALLEST_RTT = 1e-6  # the wire's resolution
-INITIAL_RTT = 0.333  # section 6.2.2
 # How fast `loss_ratio` follows: of the last 64 feedbacks.
 LOSS_GAIN = 1 / 64
 # Pacing may catch up this much after the caller came late (s).
 PACING_SLACK = 0.001
 
 
-class Path:
+class Path(Liveness):
     """One path, as its sender and the scheduler see it (satisfies PathView).
 
     Parameters
@@ -64,7 +48,6 @@ class Path:
         "app_limited",
         "budget",
         "bytes_in_flight",
-        "carrier",
         "congestion",
         "control_bytes",
         "control_datagrams",
@@ -72,32 +55,21 @@ class Path:
         "delivered",
         "delivery_rate",
         "detection",
-        "down_since",
-        "downs",
-        "grace",
         "index",
-        "last_probe",
         "last_sent",
-        "latest_rtt",
         "loss_ratio",
         "lost_at",
         "lost_datagrams",
         "metric",
-        "min_rtt",
         "mss",
         "name",
         "next_control",
-        "next_probe",
         "next_sequence",
         "overhead",
         "queue",
         "queued_bytes",
-        "rttvar",
         "sent_bytes",
         "sent_datagrams",
-        "srtt",
-        "up",
-        "waiting_since",
     )
 
     def __init__(
@@ -118,10 +90,7 @@ class Path:
         self.congestion = congestion
         self.detection = detection
         self.mss = mss
-        self.up = False
-        self.carrier = True
-        self.srtt = self.rttvar = self.latest_rtt = 0.0
-        self.min_rtt = NEVER
+        super().__init__()
         self.delivery_rate = 0.0
         self.loss_ratio = 0.0
         self.bytes_in_flight = 0
@@ -140,11 +109,6 @@ class Path:
         # there is room in the window and nothing to send.
         self.app_limited = 0
         self._next_send = 0.0  # pacing
-        self.waiting_since = NEVER  # unanswered since (s)
-        self.grace = DEAD_AFTER  # how long that may last (s)
-        self.next_probe = 0.0
-        self.last_probe = -NEVER
-        self.down_since = 0.0
         self.last_sent = -NEVER
         self._sample = AckSample()
         self._marks = 0
@@ -152,7 +116,6 @@ class Path:
         self.sent_datagrams = self.sent_bytes = self.lost_datagrams = 0
         self.control_datagrams = self.control_bytes = 0
         self.acked_datagrams = 0
-        self.downs = 0
         congestion.start(mss, 0.0)
         # A copy, kept wherever the algorithm was told something: it is asked for with every packet.
         self.cwnd = congestion.cwnd
@@ -223,18 +186,6 @@ class Path:
             self._next_send = begin + size * BITS_PER_BYTE / congestion.pacing_rate
         return sent
 
-    def wait_for_answer(self, now: float) -> None:
-        """Begin to count silence: the answer may take a round trip on top of what is normal."""
-        if self.waiting_since == NEVER:
-            self.waiting_since = now
-            self.grace = max(DEAD_AFTER, self.probe_timeout())
-
-    def probe_timeout(self) -> float:
-        """Return the time after which an answer is overdue (RFC 9002, section 6.2.1), seconds."""
-        if not self.srtt:
-            return 2 * INITIAL_RTT
-        return self.srtt + max(4 * self.rttvar, GRANULARITY) + FEEDBACK_DELAY
-
     def heard(self, now: float) -> None:
         """Take note of proof that what is sent on this path arrives."""
         if self._flight or self._missing:
@@ -242,23 +193,6 @@ class Path:
             self.grace = DEAD_AFTER
         else:
             self.waiting_since = NEVER
-
-    def update_rtt(self, rtt: float) -> None:
-        """Take a round-trip time sample in seconds (RFC 9002, section 5.3)."""
-        if rtt < SMALLEST_RTT:
-            rtt = SMALLEST_RTT
-        self.latest_rtt = rtt
-        if rtt < self.min_rtt:
-            self.min_rtt = rtt
-        difference = rtt - self.srtt
-        if not self.srtt:
-            self.srtt = rtt
-            self.rttvar = rtt / 2
-            return
-        self.srtt += RTT_GAIN * difference
-        if difference < 0:
-            difference = -difference
-        self.rttvar += RTTVAR_GAIN * (difference - self.rttvar)
 
     def on_feedback(self, feedback: Feedback, now: float) -> tuple[int, Sequence[Data]]:
         """Read feedback about this path; return the bytes newly acknowledged and what is lost.
@@ -398,29 +332,6 @@ class Path:
             self._on_lost(late, now)
             lost = [*lost, *late]
         return lost
-
-    def is_dead(self, now: float) -> bool:
-        """Return whether an up path has been silent for too long."""
-        return now - self.waiting_since >= self.grace
-
-    def probe_at(self) -> float:
-        """Return when the next probe is due (s): by the calendar, or because an answer is overdue."""
-        if not self.carrier:
-            return NEVER
-        if not self.up or self.waiting_since == NEVER:
-            return self.next_probe
-        overdue = max(self.waiting_since + self.probe_timeout(), self.last_probe + PROBE_AGAIN)
-        return min(self.next_probe, overdue)
-
-    def probe_sent(self, now: float, active: bool) -> None:
-        """Take note that a probe left; `active`: data was sent or received lately."""
-        self.last_probe = now
-        if self.up:
-            self.next_probe = now + (PROBE_ACTIVE if active else PROBE_IDLE)
-            self.wait_for_answer(now)
-        else:
-            recent = now - self.down_since < FIRST_MINUTE
-            self.next_probe = now + (PROBE_DOWN if recent else PROBE_DOWN_LATER)
 
     def next_timeout(self) -> float:
         """Return when something of this path is due (s)."""

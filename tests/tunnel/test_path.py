@@ -8,9 +8,10 @@ import pytest
 
 from mpsim.tunnel.congestion import AckSample, CongestionController, controllers
 from mpsim.tunnel.datagrams import Data, Feedback
+from mpsim.tunnel.liveness import DEAD_AFTER, INITIAL_RTT, PROBE_ACTIVE, PROBE_AGAIN, PROBE_DOWN, PROBE_IDLE
 from mpsim.tunnel.loss_detection import Nack, Rfc9002
 from mpsim.tunnel.packet import Packet
-from mpsim.tunnel.path import DEAD_AFTER, INITIAL_RTT, PROBE_ACTIVE, PROBE_AGAIN, PROBE_DOWN, PROBE_IDLE, Path
+from mpsim.tunnel.path import Path
 from mpsim.tunnel.receiver import FEEDBACK_DELAY
 from mpsim.tunnel.wire import OVERHEAD, microseconds
 
