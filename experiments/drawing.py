@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SMALL = 7  # points, of numbers beside marks
 EMPTY = "no figure"
 DASHES: Any = (0, (2, 1))  # of limits and targets
+DOTS: Any = (0, (1, 1.5))  # of a second reference
 
 
 def bar_rows(bars: Sequence[Bar], *, axis: str, digits: int = 1) -> Figure:
@@ -110,12 +111,12 @@ def curves(
     *,
     x_axis: str,
     y_axis: str,
-    lines: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+    lines: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]] | None = None,
     log_x: bool = False,
 ) -> Figure:
     """Draw medians with quartiles over x: a panel each panel, a colour each label, a stroke each world.
 
-    lines: dashed reference lines by name, as (x, y).
+    lines: dashed reference lines by name and panel, as (x, y).
     """
     if not points:
         raise UnshownError("no run has these figures")
@@ -130,8 +131,8 @@ def curves(
                 for world in worlds:
                     some = [one for one in points if (one.panel, one.label, one.world) == (panel, label, world)]
                     _curve(room, [one for one in some if one.y.count], COLOURS[number % len(COLOURS)], worlds, world)
-            for line in (lines or {}).values():
-                room.plot(*zip(*line, strict=True), color="#444444", lw=0.9, linestyle=DASHES)
+            for stroke, line in zip((DASHES, DOTS), (lines or {}).values(), strict=False):
+                room.plot(*zip(*line[panel], strict=True), color="#444444", lw=0.9, linestyle=stroke)
             if log_x:
                 room.set_xscale("log")
                 room.set_xticks(sorted({point.x for point in points}), minor=False)
@@ -180,5 +181,8 @@ def stroke_legend(
         Line2D([], [], color="black", linestyle=stroke, marker="os"[number > 0] if marked else "", ms=4, label=world)
         for number, (world, stroke) in enumerate(zip(worlds, STROKES, strict=False))
     ]
-    marks += [Line2D([], [], color="#444444", lw=0.9, linestyle=DASHES, label=name) for name in references]
+    marks += [
+        Line2D([], [], color="#444444", lw=0.9, linestyle=stroke, label=name)
+        for stroke, name in zip((DASHES, DOTS), references, strict=False)
+    ]
     figure.legend(handles=marks, loc="outside upper center", ncols=3)

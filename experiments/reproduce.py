@@ -46,6 +46,10 @@ class Options:
 class Evaluation:
     """The dissertation's evaluation, as the command line finds it under ``mpsim.evaluations``."""
 
+    def criteria(self) -> list[tuple[str, str, str]]:
+        """Give number, name and question of every criterion."""
+        return [(one.id, one.name, one.question) for one in CRITERIA]
+
     def run(
         self,
         ids: Sequence[str],

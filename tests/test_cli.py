@@ -132,7 +132,13 @@ def test_wrong_options_are_status_2_in_one_line(arguments: list[str], mpsim: Mps
 
 @pytest.mark.parametrize(
     ("what", "line"),
-    [("schedulers", "greedy"), ("congestion", "newreno"), ("systems", "direct"), ("experiments", "equal-links")],
+    [
+        ("schedulers", "greedy"),
+        ("congestion", "newreno"),
+        ("systems", "direct"),
+        ("experiments", "equal-links"),
+        ("criteria", "many-links"),
+    ],
 )
 def test_list(what: str, line: str, mpsim: Mpsim) -> None:
     ended = mpsim("list", what)

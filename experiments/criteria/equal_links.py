@@ -14,6 +14,10 @@ ONE, DOUBLE = "1 link, direct", "1 link of double speed, direct"
 PAIRS = {"8+8": ("8", "16"), "16+16": ("16", "32")}  # the pair: one of its links, one of double speed
 COMPARED = (cells.OURS, cells.DISSERTATION, cells.MPTCP, cells.COUPLED, cells.FAILOVER, cells.BALANCING)
 SHARE_OF_DOUBLE = 0.90
+# Where a flow stays on the link that its hash gives it, many flows are needed to fill both.
+FLOWS = 8
+MANY = {f"{system}, {FLOWS} flows": system for system in (cells.OURS, cells.MPTCP, cells.BALANCING)}
+MANY_LINKS = "8+8"
 
 
 class EqualLinks(Criterion):
@@ -48,6 +52,14 @@ class EqualLinks(Criterion):
             "Goodput of one inner CUBIC flow; the dashed line is what payload framing leaves of the capacity.",
             lambda: bar_rows(list(_bars(worlds)), axis="goodput, Mbit/s"),
         )
+        yield Picture(
+            "equal-links-many-flows",
+            f"Goodput of {FLOWS} inner CUBIC flows together over {MANY_LINKS} Mbit/s: session balancing spreads them.",
+            lambda: bar_rows(
+                cells.bars(worlds, {MANY_LINKS: f"{MANY_LINKS} Mbit/s"}, {name: name for name in MANY}),
+                axis="goodput, Mbit/s",
+            ),
+        )
 
     def tables(self, worlds: Mapping[str, Runs]) -> Iterator[Table]:
         yield cells.goodput_table(worlds)
@@ -60,6 +72,12 @@ def _cells() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
                 yield _cell(single, cells.DIRECT, direction)
             for system in COMPARED:
                 yield _cell(links, system, direction)
+        for name, system in MANY.items():
+            flows = [cells.tcp(direction, name=f"download{number}") for number in range(FLOWS)]
+            yield (
+                {"links": MANY_LINKS, "system": name, "direction": direction},
+                cells.cell(MANY_LINKS, system, flows),
+            )
 
 
 def _cell(links: str, system: str, direction: str) -> tuple[dict[str, Any], dict[str, Any]]:

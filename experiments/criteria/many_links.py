@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
@@ -60,7 +61,10 @@ class ManyLinks(Criterion):
                 _points(worlds, cells.goodput_key, 1 / cells.BPS_PER_MBIT),
                 x_axis="links of 8 Mbit/s",
                 y_axis="goodput, Mbit/s",
-                lines={"what the tunnel's framing leaves of the sum": sums},
+                lines={
+                    "what the tunnel's framing leaves of the sum": dict.fromkeys(DIRECTIONS, sums),
+                    "trend of the default tunnel": {way: _trend(worlds, way) for way in DIRECTIONS},
+                },
             ),
         )
         yield Picture(
@@ -75,6 +79,22 @@ class ManyLinks(Criterion):
 
     def tables(self, worlds: Mapping[str, Runs]) -> Iterator[Table]:
         yield cells.goodput_table(worlds)
+
+
+def _trend(worlds: Mapping[str, Runs], direction: str) -> list[tuple[float, float]]:
+    """Give the line of least squares through all runs of the default tunnel, in both worlds."""
+    found = [
+        (count, value / cells.BPS_PER_MBIT)
+        for runs in worlds.values()
+        for count in COUNTS
+        for value in runs.values(
+            cells.goodput_key(direction), links=_links(count), system=cells.OURS, direction=direction
+        )
+    ]
+    if not found:
+        return [(COUNTS[0], math.nan)]
+    slope, base = np.polyfit([count for count, _ in found], [value for _, value in found], 1)
+    return [(count, float(base + slope * count)) for count in (COUNTS[0], COUNTS[-1])]
 
 
 def _links(count: int) -> str:

@@ -24,6 +24,7 @@ FEW = 0.05  # Mbit/s: a link that only answers probes
 MOST_PER_ADDED = 1.15  # bytes on the link for a byte of payload that was added; headers alone are 1.06
 # Of the free link's 8 Mbit/s the tunnel's headers leave this much payload of 1200-byte packets.
 FREE = 8.0 * 1200 / (1200 + 28 + 68)
+BEYOND_FREE = [(4.0, 0.0), (FREE, 0.0), (13.0, (13.0 - FREE) * 8.0 / FREE)]
 
 
 class MeteredCost(Criterion):
@@ -90,7 +91,7 @@ class MeteredCost(Criterion):
                 ],
                 x_axis="offered payload, Mbit/s",
                 y_axis="on the metered link, Mbit/s",
-                lines={"what the free link cannot": [(4.0, 0.0), (FREE, 0.0), (13.0, (13.0 - FREE) * 8.0 / FREE)]},
+                lines={"what the free link cannot": dict.fromkeys(DIRECTIONS, BEYOND_FREE)},
             ),
         )
 

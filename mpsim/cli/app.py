@@ -86,7 +86,8 @@ def experiment(
 @app.command()
 def reproduce(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="criteria by number or name; default: all")
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="criteria by number or name (mpsim list criteria); default: all"),
     ] = None,
     world: Annotated[str, typer.Option(help="simulation, emulation or both")] = "simulation",
     quick: Annotated[bool, typer.Option("--quick", help="fewer and shorter runs")] = False,
@@ -128,7 +129,7 @@ def compare(
 
 
 @app.command("list")
-def list_(what: Annotated[str, typer.Argument(help="schedulers, congestion, systems or experiments")]) -> int:
+def list_(what: Annotated[str, typer.Argument(help="schedulers, congestion, systems, experiments or criteria")]) -> int:
     """List what there is, a line each, with the parameters."""
     from mpsim.cli.listing import show
 

@@ -7,14 +7,13 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from mpsim.cli.listing import EXPERIMENTS
+from mpsim.cli.listing import EVALUATIONS, EXPERIMENTS
 from mpsim.cli.output import checked
 from mpsim.errors import Fault, InputError, WorldError
 from mpsim.registry import unknown
 from mpsim.worlds import names
 
 BOTH = "both"
-EVALUATIONS = "mpsim.evaluations"
 
 
 def run_experiment(name: str, *, world: str, out: Path | None, quick: bool) -> int:

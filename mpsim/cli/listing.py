@@ -9,6 +9,7 @@ from mpsim.errors import Fault, InputError
 from mpsim.registry import Registry, unknown
 
 EXPERIMENTS = "mpsim.experiments"
+EVALUATIONS = "mpsim.evaluations"
 
 
 def show(what: str) -> int:
@@ -66,9 +67,16 @@ def _experiments() -> Iterable[Row]:
         yield point.name, str(getattr(found, "title", "") or (found.__doc__ or "").strip().partition("\n")[0]), []
 
 
+def _criteria() -> Iterable[Row]:
+    for point in entry_points(group=EVALUATIONS):
+        for number, name, question in point.load().criteria():
+            yield name, f"{number}. {question}", []
+
+
 LISTS: dict[str, Callable[[], Iterable[Row]]] = {
     "schedulers": _schedulers,
     "congestion": _congestion,
     "systems": _systems,
     "experiments": _experiments,
+    "criteria": _criteria,
 }
