@@ -13,7 +13,7 @@ from mpsim.network.rate import ConstantRate, Rate, TraceRate
 from mpsim.network.traces import read_mahimahi
 from mpsim.scenario import EventSpec, FlowSpec, LinkSpec, Scenario
 from mpsim.tunnel import framing
-from mpsim.tunnel.congestion import Siblings, controllers
+from mpsim.tunnel.congestion import CongestionController, Siblings, controllers
 from mpsim.tunnel.endpoint import Endpoint
 from mpsim.tunnel.incoming import Release
 from mpsim.tunnel.ingress import Ingress
@@ -30,6 +30,10 @@ OUTER_MTU = framing.OUTER_MTU  # bytes that a path carries at most, outer header
 
 # Multipath TCP's option in a full segment: a mapping with 64-bit data sequence (RFC 8684, section 3.3).
 DATA_SEQUENCE_SIGNAL = 20
+
+
+# Where Linux differs from what the RFC says and our controller does by default.
+AS_IN_LINUX: Mapping[str, Mapping[str, Any]] = {"cubic": {"as_linux": True}}
 
 
 def stream(seed: int, *names: str) -> Random:
@@ -74,6 +78,13 @@ def framing_limit(scenario: Scenario, kind: str, packet_size: int | None, *, tun
         return (mtu - tcp_headers(scenario)) / (mtu + overhead)
     payload = packet_size or 0
     return payload / (payload + udp_headers(scenario) + overhead)
+
+
+def kernel_controller(spec: str | Mapping[str, Any], folder: Path) -> CongestionController:
+    """Return a congestion control as the kernel's TCP has it, for the end hosts and for what runs over TCP."""
+    if isinstance(spec, str) and spec in AS_IN_LINUX:
+        spec = {"name": spec, **AS_IN_LINUX[spec]}
+    return controllers.create(spec, folder)
 
 
 def build_loss(spec: float | Mapping[str, Any], random: Random) -> Loss | None:

@@ -120,7 +120,8 @@ class TcpSender:
         self._stopped = False
         self.una = 0  # lowest segment not acknowledged
         self.next_index = 0  # next new segment
-        self.in_flight = 0  # bytes
+        # In full segments: Linux counts packets (tcp_packets_in_flight), so a small one takes the place of a full one.
+        self.in_flight = 0
         self._outstanding: dict[int, Transmission] = {}
         self._scoreboard = Scoreboard()
         self._flight: deque[Transmission] = deque()
@@ -292,9 +293,9 @@ class TcpSender:
     def _deliver(self, sent: Transmission) -> int:
         sent.acked = True
         if not sent.lost:
-            self.in_flight -= sent.length
+            self.in_flight -= self.mss
         self._delivered += sent.length
-        return sent.length
+        return self.mss
 
     def _after_delivery(self, newest: Transmission, acked: int, before: int, now: float) -> None:
         rtt = now - newest.time
@@ -368,8 +369,8 @@ class TcpSender:
     def _on_lost(self, lost: list[Transmission], now: float) -> None:
         size = 0
         for sent in lost:
-            self.in_flight -= sent.length
-            size += sent.length
+            self.in_flight -= self.mss
+            size += self.mss
             self._lost.append(sent.index)
         if self._recover is None:
             self._recover = self.next_index
@@ -443,7 +444,7 @@ class TcpSender:
         )
         self._outstanding[index] = sent
         self._flight.append(sent)
-        self.in_flight += length
+        self.in_flight += self.mss
         self.sent_segments += 1
         if again:
             self.retransmitted += 1
@@ -451,8 +452,8 @@ class TcpSender:
             if self._retransmit_stamp == NEVER:
                 self._retransmit_stamp = now
         if self._recover is not None:
-            self._reduction.sent += length
-        self.congestion.on_sent(now, length, self.in_flight)
+            self._reduction.sent += self.mss
+        self.congestion.on_sent(now, self.mss, self.in_flight)
         timers = self.timers
         timers.on_sent(now)
         if timers.probe_at == NEVER:
@@ -495,7 +496,7 @@ class TcpSender:
             if sent is None or sent.acked:
                 return
             if not sent.lost:
-                self.in_flight -= sent.length
+                self.in_flight -= self.mss
                 sent.lost = True
             self._transmit(index, now, again=True)
         timers.probe_at = NEVER

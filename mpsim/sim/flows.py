@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Protocol
 
-from mpsim.build import OUTER_MTU, inner_mtu, stream, tcp_headers, udp_headers
+from mpsim.build import OUTER_MTU, inner_mtu, kernel_controller, stream, tcp_headers, udp_headers
 from mpsim.flow_sources import open_flow
 from mpsim.hosts.agent import Agent
 from mpsim.hosts.echo import MESSAGE, Answerer, Asker, Written
@@ -20,7 +20,6 @@ from mpsim.metrics import DelayHistogram, answer_times, answers_row, percentiles
 from mpsim.result import SeriesRow
 from mpsim.scenario import FlowSpec, Scenario
 from mpsim.synthetic import CLIENT, SERVER, replay_source
-from mpsim.tunnel.congestion import controllers
 from mpsim.units import BITS_PER_BYTE
 
 
@@ -112,7 +111,7 @@ class TcpFlow(Flow):
         tunnelled = scenario.tunnel is not None and spec.via == "tunnel"
         mtu = inner_mtu(scenario) if tunnelled else OUTER_MTU
         header = tcp_headers(scenario)
-        congestion = controllers.create(spec.congestion or "cubic", Path(scenario.folder))
+        congestion = kernel_controller(spec.congestion or "cubic", Path(scenario.folder))
         self.sender = self.source = TcpSender(key, congestion, mss=mtu - header, total_bytes=spec.bytes, header=header)
         self.receiver = self.sink = TcpReceiver(key + 1, header=header)
         self._watch()
@@ -284,7 +283,7 @@ class EchoFlow(Flow):
         tunnelled = scenario.tunnel is not None and self.spec.via == "tunnel"
         header = tcp_headers(scenario)
         mss = (inner_mtu(scenario) if tunnelled else OUTER_MTU) - header
-        congestion = controllers.create(self.spec.congestion or "cubic", Path(scenario.folder))
+        congestion = kernel_controller(self.spec.congestion or "cubic", Path(scenario.folder))
         written = Written()
         sender = TcpSender(key, congestion, mss=mss, header=header, source=written)
         return sender, TcpReceiver(key, header=header), written

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from mpsim.build import DATA_SEQUENCE_SIGNAL, OUTER_MTU, is_multipath, stream, tcp_headers
+from mpsim.build import (
+    DATA_SEQUENCE_SIGNAL,
+    OUTER_MTU,
+    is_multipath,
+    kernel_controller,
+    stream,
+    tcp_headers,
+)
 from mpsim.hosts.agent import Agent
 from mpsim.hosts.echo import EchoEnd, Written
 from mpsim.hosts.mptcp import MptcpReceiver, MptcpSender
@@ -13,7 +20,6 @@ from mpsim.hosts.tcp_sender import Source
 from mpsim.scenario import FlowSpec, Scenario
 from mpsim.sim.flows import EchoFlow, Flow, TcpFlow
 from mpsim.sim.wiring import Station
-from mpsim.tunnel.congestion import controllers
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.schedulers import schedulers
 
@@ -71,7 +77,7 @@ def _sender(
     alone = sum(is_multipath(scenario, one) and one.direction == spec.direction for one in scenario.flow) == 1
     return MptcpSender(
         key,
-        [controllers.create(own.congestion, folder) for _ in scenario.link],
+        [kernel_controller(own.congestion, folder) for _ in scenario.link],
         schedulers.create(own.scheduler, folder),
         stream(scenario.seed, "scheduler", spec.name),
         mss=_mss(scenario),

@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
-from mpsim.build import DIRECTIONS, Direction, Side
+from mpsim.build import DIRECTIONS, Direction, Side, kernel_controller
 from mpsim.hosts.tcp_receiver import TcpReceiver
 from mpsim.hosts.tcp_sender import TcpSender
 from mpsim.scenario import Scenario
 from mpsim.sim.clock import Clock
 from mpsim.sim.wiring import PortalStation, Receive, Station, Wire
 from mpsim.tunnel import framing
-from mpsim.tunnel.congestion import CongestionController, controllers
+from mpsim.tunnel.congestion import CongestionController
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.wire import Datagram
 
@@ -174,7 +174,7 @@ def build_streams(
                 stream_name(link.name, there),
                 there=wires[index, there],
                 back=wires[index, back],
-                congestion=controllers.create(scenario.tunnel.congestion, Path(scenario.folder)),
+                congestion=kernel_controller(scenario.tunnel.congestion, Path(scenario.folder)),
                 headers=framing.tcp_headers(scenario.topology.outer),
                 deliver=far.receive,
                 writable=partial(near.writable, index),

@@ -15,6 +15,8 @@ class Cubic(CongestionController):
         beta: what is left of the window after a loss, ratio (RFC 9438, section 4.6)
         fast_convergence: give way to new flows (RFC 9438, section 4.7)
         hystart: leave slow start when the delay rises (RFC 9406)
+        as_linux: what Linux's does otherwise: windows are whole packets, and the Reno-friendly region keeps its slow
+            pace (RFC 8312, section 4.2) when the old window is back
         minimum_window: smallest window, packets
     """
 
@@ -28,6 +30,7 @@ class Cubic(CongestionController):
         beta: float = 0.7,
         fast_convergence: bool = True,
         hystart: bool = True,
+        as_linux: bool = False,
         minimum_window: float = 2,
     ) -> None:
         self.initial_window = initial_window
@@ -35,6 +38,7 @@ class Cubic(CongestionController):
         self.beta = beta
         self.fast_convergence = fast_convergence
         self.hystart = hystart
+        self.as_linux = as_linux
         self.minimum_window = minimum_window
         self._slow_start = HyStart()
         self._reset()
@@ -89,10 +93,15 @@ class Cubic(CongestionController):
         target = min(max(target, window), 1.5 * window)
         acked = sample.acked / self.mss
         # alpha makes Reno with this beta as fast as Reno with one half; 1 once the old window is back.
-        alpha = 1.0 if self._estimate >= self._prior else 3 * (1 - self.beta) / (1 + self.beta)
+        old_window = self._estimate >= self._prior and not self.as_linux
+        alpha = 1.0 if old_window else 3 * (1 - self.beta) / (1 + self.beta)
         self._estimate += alpha * acked / window
         if self.c * (elapsed - self._k) ** 3 + self._w_max < self._estimate:
-            window = max(window, self._estimate)  # section 4.3: the Reno-friendly region
+            # Section 4.3: the Reno-friendly region.
+            if self.as_linux:
+                window += max(0, int(self._estimate) - int(window)) * acked / window
+            else:
+                window = max(window, self._estimate)
         else:
             window += (target - window) / window * acked
         self.cwnd = window * self.mss
@@ -113,7 +122,8 @@ class Cubic(CongestionController):
         self._recovery_start = now
         self._prior = window
         self._w_max = window * (1 + self.beta) / 2 if self.fast_convergence and window < self._w_max else window
-        self.ssthresh = max(self.cwnd * self.beta, self.minimum_window * self.mss)
+        left = window * self.beta
+        self.ssthresh = max(int(left) if self.as_linux else left, self.minimum_window) * self.mss
         self._epoch = None
 
     def on_timeout(self, now: float, in_flight: int) -> None:
