@@ -6,10 +6,11 @@ alone never faster than a TCP. Slow start and the answer to losses are those of 
 
 from __future__ import annotations
 
-from mpsim.tunnel.congestion.base import AckSample, CongestionController
+from mpsim.tunnel.congestion.base import AckSample
+from mpsim.tunnel.congestion.newreno import NewReno
 
 
-class Lia(CongestionController):
+class Lia(NewReno):
     """NewReno whose additive increase is shared by the siblings.
 
     Parameters
@@ -19,20 +20,6 @@ class Lia(CongestionController):
     """
 
     name = "lia"
-
-    def __init__(self, *, initial_window: float = 10, beta: float = 0.5, minimum_window: float = 2) -> None:
-        self.initial_window = initial_window
-        self.beta = beta
-        self.minimum_window = minimum_window
-        self._recovery_start = -1.0
-        self._before: tuple[float, float] | None = None
-
-    def start(self, mss: int, now: float) -> None:
-        super().start(mss, now)
-        self.cwnd = self.initial_window * mss
-        self.ssthresh = float("inf")
-        self._recovery_start = -1.0
-        self._before = None
 
     def on_acked(self, sample: AckSample) -> None:
         self.srtt = sample.srtt
@@ -57,26 +44,3 @@ class Lia(CongestionController):
                 best = max(best, rate / one.srtt)
                 total += rate
         return best / total**2 if total else 1 / self.cwnd
-
-    def on_lost(self, now: float, lost: int, sent_time: float, in_flight: int) -> None:
-        if sent_time <= self._recovery_start:
-            return
-        self._reduce(now)
-        self.cwnd = self.ssthresh
-
-    def on_timeout(self, now: float, in_flight: int) -> None:
-        if self._before is None or self.cwnd > self.minimum_window * self.mss:
-            self._reduce(now)
-        self.cwnd = self.minimum_window * self.mss
-
-    def _reduce(self, now: float) -> None:
-        self._before = (self.cwnd, self.ssthresh)
-        self._recovery_start = now
-        self.ssthresh = max(self.cwnd * self.beta, self.minimum_window * self.mss)
-
-    def on_loss_undone(self, now: float) -> None:
-        if self._before is not None:
-            cwnd, self.ssthresh = self._before
-            self.cwnd = max(self.cwnd, cwnd)
-            self._before = None
-            self._recovery_start = -1.0
