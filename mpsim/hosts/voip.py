@@ -8,6 +8,8 @@ before they notice; who talks hangs up sooner.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from mpsim.tunnel.packet import CLASS_UDP, Packet
 
 NEVER = float("inf")
@@ -40,7 +42,7 @@ class Speech:
         self.time = time
 
 
-class Phone:
+class Phone(ABC):
     """One end of a call: speaks while it is in it, and keeps when it spoke and what it heard.
 
     Parameters
@@ -75,11 +77,13 @@ class Phone:
         elif not self._over:
             self._on_signal(payload, now)
 
+    @abstractmethod
     def _on_signal(self, message: str, now: float) -> None:
-        raise NotImplementedError
+        """Take a message of the other phone."""
 
+    @abstractmethod
     def _on_alive_timer(self, now: float) -> None:
-        raise NotImplementedError
+        """Do what is due to show that the call lives, or to end it."""
 
     def packets_to_send(self) -> list[Packet]:
         out = self._out
