@@ -26,3 +26,20 @@ class Agent(Protocol):
 
     def stop(self, now: float) -> None:
         """Send nothing new from now on."""
+
+
+class Outgoing:
+    """The packets that an end wants sent, until they are taken."""
+
+    __slots__ = ("_out",)
+
+    def __init__(self) -> None:
+        self._out: list[Packet] = []
+
+    def packets_to_send(self) -> list[Packet]:
+        """Take what is to be sent, in order."""
+        out = self._out
+        # Most calls find nothing: they need no new list.
+        if out:
+            self._out = []
+        return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mpsim.hosts.agent import Outgoing
 from mpsim.tunnel.packet import CLASS_OTHER, Packet
 
 NEVER = float("inf")
@@ -19,7 +20,7 @@ class Echo:
         self.reply = reply
 
 
-class Pinger:
+class Pinger(Outgoing):
     """Sends echo requests at an interval and keeps the round-trip times.
 
     Parameters
@@ -32,6 +33,7 @@ class Pinger:
     silent = False
 
     def __init__(self, flow: object, *, interval: float = 0.2, payload: int = 56, headers: int = HEADERS) -> None:
+        super().__init__()
         self.flow = flow
         self.interval = interval
         self.size = payload + headers
@@ -40,7 +42,6 @@ class Pinger:
         self._at = NEVER
         self._begin = 0.0
         self.requests: list[float] = []
-        self._out: list[Packet] = []
 
     def start(self, now: float) -> None:
         """Begin to ping."""
@@ -54,12 +55,6 @@ class Pinger:
         echo: Echo = packet.payload
         self.replies.append((echo.time, now - echo.time))
 
-    def packets_to_send(self) -> list[Packet]:
-        out = self._out
-        if out:
-            self._out = []
-        return out
-
     def next_timeout(self) -> float:
         return self._at
 
@@ -72,24 +67,18 @@ class Pinger:
             self._at = self._begin + self.sent_packets * self.interval
 
 
-class Responder:
+class Responder(Outgoing):
     """Answers echo requests."""
 
     silent = False
 
     def __init__(self, flow: object) -> None:
+        super().__init__()
         self.flow = flow
-        self._out: list[Packet] = []
 
     def receive(self, packet: Packet, now: float) -> None:
         echo: Echo = packet.payload
         self._out.append(Packet(packet.size, self.flow, Echo(echo.number, echo.time, True), cls=CLASS_OTHER))
-
-    def packets_to_send(self) -> list[Packet]:
-        out = self._out
-        if out:
-            self._out = []
-        return out
 
     def next_timeout(self) -> float:
         return NEVER

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from mpsim.headers import payload_size
+from mpsim.hosts.agent import Outgoing
 from mpsim.tunnel.packet import CLASS_UDP, Packet
 
 NEVER = float("inf")
@@ -23,7 +24,7 @@ class Replayed:
         self.data = data
 
 
-class ReplaySource:
+class ReplaySource(Outgoing):
     """Sends what a schedule says; it is read one packet ahead, so it may be long or without end.
 
     Parameters
@@ -34,13 +35,13 @@ class ReplaySource:
     silent = False
 
     def __init__(self, flow: object, schedule: Iterable[tuple[float, bytes | int]]) -> None:
+        super().__init__()
         self.flow = flow
         self.sent_packets = 0
         self._schedule: Iterator[tuple[float, bytes | int]] = iter(schedule)
         self._begin = 0.0
         self._at = NEVER
         self._next: bytes | int = 0
-        self._out: list[Packet] = []
 
     def start(self, now: float) -> None:
         """Begin to send: time 0 of the schedule is now."""
@@ -61,12 +62,6 @@ class ReplaySource:
 
     def receive(self, packet: Packet, now: float) -> None:
         """Nothing comes back."""
-
-    def packets_to_send(self) -> list[Packet]:
-        out = self._out
-        if out:
-            self._out = []
-        return out
 
     def next_timeout(self) -> float:
         return self._at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mpsim.hosts.agent import Outgoing
 from mpsim.hosts.segments import HEADER, MOST_SACK_BLOCKS, Ack, Segment, ack_size
 from mpsim.tunnel.packet import CLASS_TCP, Packet
 
@@ -12,7 +13,7 @@ ACK_EVERY = 2  # RFC 5681, section 4.2
 QUICK_ACKS = 16
 
 
-class TcpReceiver:
+class TcpReceiver(Outgoing):
     """Receives one connection.
 
     Parameters
@@ -24,6 +25,7 @@ class TcpReceiver:
     silent = False
 
     def __init__(self, flow: object, *, header: int = HEADER, most_sack_blocks: int = MOST_SACK_BLOCKS) -> None:
+        super().__init__()
         self.flow = flow
         self._most_sack_blocks = most_sack_blocks
         self._header = header
@@ -40,7 +42,6 @@ class TcpReceiver:
         self._quick = QUICK_ACKS
         self._ack_due = NEVER
         self._echo = 0.0
-        self._out: list[Packet] = []
 
     @property
     def arrived_bytes(self) -> int:
@@ -118,12 +119,6 @@ class TcpReceiver:
         self._pending = 0
         self._echo = echo
         self._ack_due = NEVER
-
-    def packets_to_send(self) -> list[Packet]:
-        out = self._out
-        if out:
-            self._out = []
-        return out
 
     def next_timeout(self) -> float:
         return self._ack_due

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from mpsim.hosts.agent import Outgoing
 from mpsim.tunnel.packet import CLASS_UDP, Packet
 from mpsim.units import BITS_PER_BYTE
 
@@ -11,7 +12,7 @@ NEVER = float("inf")
 HEADERS = 28  # IPv4 and UDP, where nothing else is said
 
 
-class UdpSource:
+class UdpSource(Outgoing):
     """Sends packets of one size; their payload is (number, time of sending in s).
 
     Parameters
@@ -35,6 +36,7 @@ class UdpSource:
         total_bytes: int | None = None,
         headers: int = HEADERS,
     ) -> None:
+        super().__init__()
         self.flow = flow
         self.gap = packet_size * BITS_PER_BYTE / rate
         self.size = packet_size + headers
@@ -44,7 +46,6 @@ class UdpSource:
         self._at = NEVER
         self._begin = 0.0
         self.sent_packets = 0
-        self._out: list[Packet] = []
 
     def start(self, now: float) -> None:
         """Begin to send."""
@@ -57,12 +58,6 @@ class UdpSource:
 
     def receive(self, packet: Packet, now: float) -> None:
         """Nothing comes back."""
-
-    def packets_to_send(self) -> list[Packet]:
-        out = self._out
-        if out:
-            self._out = []
-        return out
 
     def next_timeout(self) -> float:
         return self._at

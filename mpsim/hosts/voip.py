@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from mpsim.hosts.agent import Outgoing
 from mpsim.tunnel.packet import CLASS_UDP, Packet
 
 NEVER = float("inf")
@@ -42,7 +43,7 @@ class Speech:
         self.time = time
 
 
-class Phone(ABC):
+class Phone(Outgoing, ABC):
     """One end of a call: speaks while it is in it, and keeps when it spoke and what it heard.
 
     Parameters
@@ -54,6 +55,7 @@ class Phone(ABC):
     silent = False
 
     def __init__(self, flow: object, *, hangup: float = 5.0, headers: int = 28) -> None:
+        super().__init__()
         self.flow = flow
         self.hangup = hangup
         self.headers = headers
@@ -68,7 +70,6 @@ class Phone(ABC):
         self._resend_at = self._give_up_at = NEVER
         self._resend_after = T1
         self._alive_at = NEVER  # the next time that something is due to show that the call lives
-        self._out: list[Packet] = []
 
     def receive(self, packet: Packet, now: float) -> None:
         payload = packet.payload
@@ -84,12 +85,6 @@ class Phone(ABC):
     @abstractmethod
     def _on_alive_timer(self, now: float) -> None:
         """Do what is due to show that the call lives, or to end it."""
-
-    def packets_to_send(self) -> list[Packet]:
-        out = self._out
-        if out:
-            self._out = []
-        return out
 
     def next_timeout(self) -> float:
         return min(self._speak_at, self._resend_at, self._alive_at)
