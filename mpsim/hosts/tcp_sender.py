@@ -10,29 +10,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Protocol
 
+from mpsim.hosts.delivery import Delivery
 from mpsim.hosts.rack import Rack, Transmission
 from mpsim.hosts.recovery import ProportionalReduction, Scoreboard
 from mpsim.hosts.segments import HEADER, SYN_OPTIONS, Ack, Segment
+from mpsim.hosts.supply import Source, Transfer
 from mpsim.hosts.timers import MAX_RTO, NEVER, Timers
 from mpsim.tunnel.congestion.base import AckSample, CongestionController
 from mpsim.tunnel.packet import CLASS_TCP, Packet
-from mpsim.units import BITS_PER_BYTE
 
 # Linux's default tcp_rmem allows 6 MiB; auto-tuning follows the flow, so the limit is what counts.
 RECEIVE_WINDOW = 6 * 1024 * 1024
-
-
-class Source(Protocol):
-    """Data that becomes available as time goes by. Whoever adds to it calls `TcpSender.push`."""
-
-    @property
-    def available(self) -> int:
-        """Bytes that wait for a segment; asked for when one would leave at once."""
-
-    def take(self, most: int) -> int:
-        """Take at least one and up to `most` bytes for segment number `next_index` of the sender; return how many."""
 
 
 class TcpSender:
@@ -56,12 +45,9 @@ class TcpSender:
 
     __slots__ = (  # more than thirty attributes: a dictionary would no longer share its keys
         "_after_timeout",
-        "_app_limited",
         "_connected",
-        "_delivered",
-        "_delivered_time",
-        "_endless",
-        "_first_sent",
+        "_delivery",
+        "_finite",
         "_flight",
         "_header",
         "_lost",
@@ -71,9 +57,7 @@ class TcpSender:
         "_recover",
         "_reduction",
         "_retransmit_stamp",
-        "_sample",
         "_scoreboard",
-        "_segments",
         "_source",
         "_stopped",
         "_undo_retransmits",
@@ -89,7 +73,6 @@ class TcpSender:
         "sent_segments",
         "timeouts",
         "timers",
-        "total_bytes",
         "una",
         "undone",
     )
@@ -109,13 +92,11 @@ class TcpSender:
         self.flow = flow
         self.congestion = congestion
         self.mss = mss
-        self.total_bytes = total_bytes
-        self._segments = -(-total_bytes // mss) if total_bytes is not None else None
         self._window_segments = max(2, receive_window // mss)
         self._header = header
-        self._source = source
-        # The common case, which asks nobody for the length of a segment.
-        self._endless = source is None and total_bytes is None
+        # None: without end, the common case, which asks nobody for the length of a segment.
+        self._source = source if source is not None or total_bytes is None else Transfer(total_bytes)
+        self._finite = source is None and total_bytes is not None
         self._connected = False
         self._stopped = False
         self.una = 0  # lowest segment not acknowledged
@@ -135,11 +116,7 @@ class TcpSender:
         self._reduction = ProportionalReduction(mss)
         self._undo_retransmits = 0
         self._retransmit_stamp = NEVER
-        self._delivered = 0
-        self._delivered_time = 0.0
-        self._first_sent = 0.0
-        self._app_limited = 0
-        self._sample = AckSample()
+        self._delivery = Delivery()
         self._out: list[Packet] = []
         self.sent_segments = self.retransmitted = self.timeouts = self.recoveries = self.undone = 0
 
@@ -195,7 +172,7 @@ class TcpSender:
     @property
     def sample(self) -> AckSample:
         """What the last acknowledgement showed."""
-        return self._sample
+        return self._delivery.sample
 
     @property
     def idle(self) -> bool:
@@ -210,7 +187,7 @@ class TcpSender:
     @property
     def done(self) -> bool:
         """Whether everything there was to send is acknowledged."""
-        return self._segments is not None and self.una >= self._segments
+        return self._finite and not self._outstanding and not self._more()
 
     def receive(self, packet: Packet, now: float) -> None:
         ack: Ack = packet.payload
@@ -294,7 +271,7 @@ class TcpSender:
         sent.acked = True
         if not sent.lost:
             self.in_flight -= self.mss
-        self._delivered += sent.length
+        self._delivery.delivered += sent.length
         return self.mss
 
     def _after_delivery(self, newest: Transmission, acked: int, before: int, now: float) -> None:
@@ -305,30 +282,14 @@ class TcpSender:
             self.rack.on_delivered(newest, rtt)
         if rtt and not newest.retransmitted:
             self.timers.take_rtt(rtt)
-        self._delivered_time = now
-        self._first_sent = newest.time
-        sample = self._sample
-        sample.now = now
+        sample = self._delivery.on_delivered(newest, now, self.rack.min_rtt)
         sample.acked = acked
-        sample.sent_time = newest.time
         sample.rtt = rtt if rtt and not newest.retransmitted else None
-        sample.min_rtt = self.rack.min_rtt
         sample.srtt = self.timers.srtt
-        interval = max(newest.time - newest.first_sent, now - newest.delivered_time)
-        sample.delivery_rate = (
-            (self._delivered - newest.delivered) * BITS_PER_BYTE / interval
-            if interval >= self.rack.min_rtt > 0
-            else None
-        )
-        sample.app_limited = newest.app_limited
         cwnd = self.congestion.cwnd
         # Linux's tcp_is_cwnd_limited: in slow start half a window counts as using it.
         sample.cwnd_limited = before + 3 * self.mss > cwnd if cwnd >= self.congestion.ssthresh else 2 * before >= cwnd
         sample.in_flight = before
-        sample.delivered = self._delivered
-        sample.prior_delivered = newest.delivered
-        if self._app_limited and self._delivered > self._app_limited:
-            self._app_limited = 0
         self.congestion.on_acked(sample)
 
     def _on_progress(self, ack: Ack, now: float) -> None:
@@ -407,29 +368,25 @@ class TcpSender:
                 self._transmit(self.next_index, now, again=False)
                 self.next_index += 1
             else:
-                self._app_limited = self._delivered + self.in_flight or 1
+                self._delivery.on_no_data(self.in_flight)
                 break
 
     def _may_send_new(self) -> bool:
         if self._stopped or self.next_index - self.una >= self._window_segments:
             return False
-        if self._endless:
-            return True
-        if self._source is not None:
-            return self._source.available > 0
-        return self._segments is None or self.next_index < self._segments
+        return self._more()
 
-    def _length(self, index: int, again: bool) -> int:
-        if self._source is not None:
-            return self._outstanding[index].length if again else self._source.take(self.mss)
-        if self._segments is not None and self.total_bytes is not None and index == self._segments - 1:
-            return self.total_bytes - index * self.mss
-        return self.mss
+    def _more(self) -> bool:
+        return self._source is None or self._source.available > 0
 
     def _transmit(self, index: int, now: float, *, again: bool) -> None:
-        length = self.mss if self._endless else self._length(index, again)
+        source = self._source
+        length = self.mss
+        if source is not None:
+            length = self._outstanding[index].length if again else source.take(self.mss)
+        delivery = self._delivery
         if not self.in_flight:
-            self._first_sent = self._delivered_time = now
+            delivery.on_idle_over(now)
         self._order += 1
         sent = Transmission(
             index,
@@ -437,10 +394,10 @@ class TcpSender:
             length,
             self._order,
             again,
-            self._delivered,
-            self._delivered_time,
-            self._first_sent,
-            self._app_limited > 0,
+            delivery.delivered,
+            delivery.time,
+            delivery.first_sent,
+            delivery.app_limited > 0,
         )
         self._outstanding[index] = sent
         self._flight.append(sent)

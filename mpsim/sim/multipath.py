@@ -16,7 +16,7 @@ from mpsim.build import (
 from mpsim.hosts.agent import Agent
 from mpsim.hosts.echo import EchoEnd, Written
 from mpsim.hosts.mptcp import MptcpReceiver, MptcpSender
-from mpsim.hosts.tcp_sender import Source
+from mpsim.hosts.supply import Source
 from mpsim.scenario import FlowSpec, Scenario
 from mpsim.sim.flows import EchoFlow, Flow, TcpFlow
 from mpsim.sim.wiring import Station

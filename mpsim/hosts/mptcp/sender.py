@@ -16,7 +16,8 @@ from mpsim.hosts.mptcp.relief import Relief
 from mpsim.hosts.mptcp.signals import MAPPING_SIZE, Chunk, DataAck
 from mpsim.hosts.mptcp.subflow import Subflow
 from mpsim.hosts.segments import HEADER, Ack
-from mpsim.hosts.tcp_sender import RECEIVE_WINDOW, Source
+from mpsim.hosts.supply import Source
+from mpsim.hosts.tcp_sender import RECEIVE_WINDOW
 from mpsim.tunnel.congestion.base import CongestionController, Siblings
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.schedulers.base import PathView, Scheduler
