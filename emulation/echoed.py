@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from emulation import addresses as at
 from emulation.echo import MESSAGE, name_of
-from emulation.program import Program
-from emulation.traffic import Plan, Starter
+from emulation.ends import ProgramFlow
+from emulation.traffic import Plan
 from mpsim.metrics import BIN, answer_times, answers_row
 from mpsim.result import SeriesRow
 from mpsim.units import BITS_PER_BYTE
@@ -18,34 +16,15 @@ from mpsim.units import BITS_PER_BYTE
 MODULE = "emulation.echo"
 
 
-class EchoFlow:
-    """A flow while the run goes on.
-
-    Parameters
-        plan: the flow
-        hosts: where programs are started
-        folder: of the run
-    """
-
-    def __init__(self, plan: Plan, hosts: Starter, folder: Path) -> None:
-        self.plan = plan
-        self._hosts = hosts
-        self._folder = folder
-        self._ends: dict[str, Program] = {}
+class EchoFlow(ProgramFlow):
+    """Such a flow while the run goes on; its ends are named by their hosts."""
 
     def prepare(self) -> None:
         """Start both programs and wait until they are ready; the server listens from now on."""
         for host in at.END_HOSTS:
-            self._ends[host] = self._start(host)
-        for program in self._ends.values():
-            program.wait_ready()
-        self._ends[at.SERVER].go(0.0)
-
-    def _start(self, host: str) -> Program:
-        def start(command: Sequence[str], **options: Any) -> Any:
-            return self._hosts.start(host, command, **options)
-
-        return Program(name_of(self.plan, host), start, MODULE, self._folder, str(self.plan.index), host)
+            name = name_of(self.plan, host)
+            self._ends[host] = self._start_program(host, name, MODULE, str(self.plan.index), host)
+        self._wait_ready(listening=at.SERVER)
 
     def start(self) -> None:
         """Let the client open the connection."""
@@ -65,10 +44,6 @@ class EchoFlow:
             "asked": asked,
             "answered": self._ends[answerer].stop(),
         }
-
-    def processes(self) -> dict[str, int]:
-        """Return the flow's processes that run."""
-        return {end.name: end.process.pid for end in self._ends.values() if end.process.poll() is None}
 
 
 class EchoMeasure:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emulation.program import Program
+from emulation.ends import ProgramFlow
 from emulation.replay import end_hosts
 from emulation.traffic import Plan, Starter
 from mpsim.metrics import BIN, percentiles
@@ -17,8 +16,8 @@ from mpsim.units import BITS_PER_BYTE
 MODULE = "emulation.replay"
 
 
-class ReplayedFlow:
-    """A replayed flow while the run goes on; its schedule was written before.
+class ReplayedFlow(ProgramFlow):
+    """A replayed flow while the run goes on; its schedule was written before, its ends are "send" and "receive".
 
     Parameters
         plan: the flow
@@ -27,27 +26,16 @@ class ReplayedFlow:
     """
 
     def __init__(self, plan: Plan, hosts: Starter, folder: Path) -> None:
-        self.plan = plan
-        self._hosts = hosts
-        self._folder = folder
-        self._ends: dict[str, Program] = {}
+        super().__init__(plan, hosts, folder)
         self._sent: dict[str, Any] | None = None
 
     def prepare(self) -> None:
         """Start both programs and wait until they are ready; the receiver listens from now on."""
         sender, receiver = end_hosts(self.plan.spec)
         for role, host in (("send", sender), ("receive", receiver)):
-            self._ends[role] = self._start(role, host)
-        for program in self._ends.values():
-            program.wait_ready()
-        self._ends["receive"].go(0.0)
-
-    def _start(self, role: str, host: str) -> Program:
-        def start(command: Sequence[str], **options: Any) -> Any:
-            return self._hosts.start(host, command, **options)
-
-        name = f"replay-{self.plan.index}-{role}"
-        return Program(name, start, MODULE, self._folder, role, str(self.plan.index))
+            name = f"replay-{self.plan.index}-{role}"
+            self._ends[role] = self._start_program(host, name, MODULE, role, str(self.plan.index))
+        self._wait_ready(listening="receive")
 
     def start(self) -> None:
         """Let it begin."""
@@ -65,10 +53,6 @@ class ReplayedFlow:
         if received["dropped"]:
             problem = f"the receiver had no room for {received['dropped']} packets"
         return {"name": self.plan.spec.name, "error": problem, "sent": sent, "received": received}
-
-    def processes(self) -> dict[str, int]:
-        """Return the flow's processes that run."""
-        return {end.name: end.process.pid for end in self._ends.values() if end.process.poll() is None}
 
 
 class ReplayedMeasure:
