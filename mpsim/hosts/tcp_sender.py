@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from mpsim.hosts.delivery import Delivery
 from mpsim.hosts.rack import Rack, Transmission
-from mpsim.hosts.recovery import ProportionalReduction, Scoreboard
+from mpsim.hosts.recovery import Scoreboard
+from mpsim.hosts.repair import Repair
 from mpsim.hosts.segments import HEADER, SYN_OPTIONS, Ack, Segment
 from mpsim.hosts.supply import Source, Transfer
 from mpsim.hosts.timers import MAX_RTO, NEVER, Timers
@@ -44,7 +45,6 @@ class TcpSender:
     silent = False
 
     __slots__ = (  # more than thirty attributes: a dictionary would no longer share its keys
-        "_after_timeout",
         "_connected",
         "_delivery",
         "_finite",
@@ -54,13 +54,10 @@ class TcpSender:
         "_order",
         "_out",
         "_outstanding",
-        "_recover",
-        "_reduction",
-        "_retransmit_stamp",
+        "_repair",
         "_scoreboard",
         "_source",
         "_stopped",
-        "_undo_retransmits",
         "_window_segments",
         "congestion",
         "flow",
@@ -110,12 +107,7 @@ class TcpSender:
         self.rack = Rack()
         self._order = 0
         self.timers = Timers(most_rto)
-        # Recovery: until this segment is acknowledged; None: not in recovery.
-        self._recover: int | None = None
-        self._after_timeout = False
-        self._reduction = ProportionalReduction(mss)
-        self._undo_retransmits = 0
-        self._retransmit_stamp = NEVER
+        self._repair = Repair(mss)
         self._delivery = Delivery()
         self._out: list[Packet] = []
         self.sent_segments = self.retransmitted = self.timeouts = self.recoveries = self.undone = 0
@@ -182,7 +174,7 @@ class TcpSender:
     @property
     def in_recovery(self) -> bool:
         """Whether losses are being repaired."""
-        return self._recover is not None
+        return self._repair.until is not None
 
     @property
     def done(self) -> bool:
@@ -235,8 +227,8 @@ class TcpSender:
         if advanced:
             self._on_progress(ack, now)
         self._detect_losses(now)
-        if acked and self._recover is not None and not self._after_timeout:
-            self._reduction.on_delivered(acked, self.in_flight, self.congestion.ssthresh)
+        if acked and self._repair.reducing:
+            self._repair.reduction.on_delivered(acked, self.in_flight, self.congestion.ssthresh)
 
     def _take_sacked(self, sacks: Sequence[tuple[int, int]]) -> tuple[int, Transmission | None]:
         """Take in SACK blocks; return the bytes they newly acknowledge, and the latest of those sendings."""
@@ -259,7 +251,7 @@ class TcpSender:
             flight.popleft()
         rack = self.rack
         if flight and flight[0].order < rack.order:
-            lost = rack.lost(flight, self._recover is not None, self._scoreboard.count, now)
+            lost = rack.lost(flight, self._repair.until is not None, self._scoreboard.count, now)
             if lost:
                 self._on_lost(lost, now)
             elif rack.deadline < self.timers.alarm:
@@ -294,36 +286,31 @@ class TcpSender:
 
     def _on_progress(self, ack: Ack, now: float) -> None:
         timers = self.timers
-        if self._after_timeout:
+        repair = self._repair
+        if repair.after_timeout:
             timers.take_back_off()  # with timestamps a retransmission is progress as well (Linux)
         outstanding = len(self._outstanding)
         timers.on_progress(now, outstanding)
-        if self._recover is None:
+        if repair.until is None:
             timers.arm_probe(now, outstanding)
             return
         timers.probe_at = NEVER
-        if ack.echo < self._retransmit_stamp < NEVER:
-            self._undo(now)  # the original had only been late (Eifel, RFC 3522)
-        elif self.una >= self._recover:
-            self._recover = None
-            self._after_timeout = False
+        if repair.answers_original(ack.echo):
+            self._undo(now)  # the original had only been late
+        elif self.una >= repair.until:
+            repair.end()
             self.rack.on_recovered()
 
     def _on_duplicate(self, now: float) -> None:
         self.rack.on_duplicate(self.next_index, self.una)
-        if self._recover is not None and self._undo_retransmits > 0:
-            self._undo_retransmits -= 1
-            if not self._undo_retransmits:
-                self._undo(now)
+        if self._repair.on_duplicate():
+            self._undo(now)
 
     def _undo(self, now: float) -> None:
         self.congestion.on_loss_undone(now)
         self.rack.on_late()
         self.undone += 1
-        self._recover = None
-        self._after_timeout = False
-        self._retransmit_stamp = NEVER
-        self._undo_retransmits = 0
+        self._repair.end()
 
     # Losses.
 
@@ -333,14 +320,12 @@ class TcpSender:
             self.in_flight -= self.mss
             size += self.mss
             self._lost.append(sent.index)
-        if self._recover is None:
-            self._recover = self.next_index
-            self._undo_retransmits = 0
-            self._retransmit_stamp = NEVER
+        if self._repair.until is None:
+            self._repair.begin(self.next_index)
             self.recoveries += 1
             self.timers.probe_at = NEVER
             self.congestion.on_lost(now, size, lost[-1].time, self.in_flight + size)
-            self._reduction.begin(self.in_flight, self.in_flight + size)
+            self._repair.reduction.begin(self.in_flight, self.in_flight + size)
         else:
             # A lost retransmission is a new congestion event to the algorithm (it looks at the time).
             self.congestion.on_lost(now, size, lost[-1].time, self.in_flight + size)
@@ -348,8 +333,8 @@ class TcpSender:
     @property
     def window(self) -> float:
         """Bytes that may be in flight now."""
-        if self._recover is not None and not self._after_timeout:
-            return self._reduction.window
+        if self._repair.reducing:
+            return self._repair.reduction.window
         return self.congestion.cwnd
 
     # Sending.
@@ -405,11 +390,9 @@ class TcpSender:
         self.sent_segments += 1
         if again:
             self.retransmitted += 1
-            self._undo_retransmits += 1
-            if self._retransmit_stamp == NEVER:
-                self._retransmit_stamp = now
-        if self._recover is not None:
-            self._reduction.sent += self.mss
+            self._repair.on_retransmitted(now)
+        if self._repair.until is not None:
+            self._repair.reduction.sent += self.mss
         self.congestion.on_sent(now, self.mss, self.in_flight)
         timers = self.timers
         timers.on_sent(now)
@@ -420,14 +403,14 @@ class TcpSender:
     # Time.
 
     def _arm_probe(self, now: float) -> None:
-        self.timers.arm_probe(now, len(self._outstanding) if self._recover is None else 0)
+        self.timers.arm_probe(now, len(self._outstanding) if self._repair.until is None else 0)
 
     def next_timeout(self) -> float:
         return self.timers.alarm
 
     def handle_timeout(self, now: float) -> None:
         if self.rack.deadline <= now:
-            lost = self.rack.lost(self._flight, self._recover is not None, self._scoreboard.count, now)
+            lost = self.rack.lost(self._flight, self._repair.until is not None, self._scoreboard.count, now)
             if lost:
                 self._on_lost(lost, now)
                 self._send(now)
@@ -475,10 +458,7 @@ class TcpSender:
         for index in self._lost:
             self._outstanding[index].lost = True
         self.in_flight = 0
-        self._recover = self.next_index
-        self._after_timeout = True
-        self._undo_retransmits = 0
-        self._retransmit_stamp = NEVER
+        self._repair.begin(self.next_index, after_timeout=True)
         timers.probe_at = NEVER
         timers.rto_at = now + timers.rto
         self.rack.deadline = NEVER
