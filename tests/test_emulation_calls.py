@@ -4,33 +4,17 @@ from __future__ import annotations
 
 from importlib.resources import files
 from string import Template
-from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from planning import planned
 
 from emulation import addresses as at
 from emulation.calls import FIRST_MEDIA_PORT, CallMeasure
 from emulation.capturing import UDP, Seen
-from emulation.traffic import Plan, plan
-from mpsim.scenario import parse
 
 SIP = (16_001, 5201)
 RTP = (FIRST_MEDIA_PORT, FIRST_MEDIA_PORT)
-
-
-def planned(**flow: Any) -> Plan:
-    scenario = parse(
-        {
-            "schema": 1,
-            "name": "call",
-            "warmup": "1s",
-            "duration": "9s",
-            "link": [{"name": "a", "rate": "8Mbit", "delay": "10ms"}],
-            "flow": [{"kind": "voip", **flow}],
-        }
-    )
-    return plan(scenario)[0]
 
 
 def signal(time: float, text: bytes) -> Seen:
@@ -52,7 +36,7 @@ def measured(*, hung_up: bool = False, direction: str = "inbound", first: int = 
                 seen[listener].append(speech(when + 0.03, first + number, speaker))
     seen[at.CLIENT].append(signal(9.5, b"BYE "))
     by_time = {host: sorted(packets) for host, packets in seen.items()}
-    return CallMeasure(planned(direction=direction), {"hung_up": hung_up}, by_time, 1.0, 10.0)
+    return CallMeasure(planned("voip", duration="9s", direction=direction), {"hung_up": hung_up}, by_time, 1.0, 10.0)
 
 
 # Numbers begin anywhere, and have 16 bits (RFC 3550, section 5.1).

@@ -10,30 +10,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from planning import planned
 
 from emulation import addresses as at
 from emulation import echo
 from emulation.echo import MESSAGE, Answerer, Asker, open_socket
 from emulation.echoed import EchoMeasure
 from emulation.loop import Loop
-from emulation.traffic import Plan, plan
-from mpsim.scenario import parse
 
 LONG = 10.0  # s; far longer than anything here takes
-
-
-def flow(**more: object) -> Plan:
-    scenario = parse(
-        {
-            "schema": 1,
-            "name": "asked",
-            "warmup": "1s",
-            "duration": "2s",
-            "link": [{"name": "a", "rate": "8Mbit", "delay": "10ms"}],
-            "flow": [{"kind": "echo", **more}],
-        }
-    )
-    return plan(scenario)[0]
 
 
 @pytest.fixture
@@ -158,7 +143,7 @@ def test_nothing_is_asked_before_there_is_a_connection() -> None:
 
 
 def test_the_sockets_are_what_the_flow_says() -> None:
-    one = replace(flow(congestion="newreno"), client_address="127.0.0.1", server_address="127.0.0.1")
+    one = replace(planned("echo", congestion="newreno"), client_address="127.0.0.1", server_address="127.0.0.1")
     with open_socket(one, at.SERVER) as server, open_socket(one, at.CLIENT) as client:
         assert server.getsockname() == ("127.0.0.1", one.server_port)
         client.settimeout(LONG)
@@ -181,7 +166,7 @@ def test_figures_count_by_the_time_of_asking() -> None:
         "resets": ["Connection reset by peer"],
         "connected": True,
     }
-    measure = EchoMeasure(flow(direction="outbound"), {"asked": found}, origin, 1.0, 3.0)
+    measure = EchoMeasure(planned("echo", direction="outbound"), {"asked": found}, origin, 1.0, 3.0)
     row = measure.row()
     assert (row["name"], row["kind"], row["direction"]) == ("echo1", "echo", "outbound")
     assert (row["sent_packets"], row["lost_packets"], row["loss_ratio"]) == (3, 1, pytest.approx(1 / 3))
@@ -196,6 +181,6 @@ def test_figures_count_by_the_time_of_asking() -> None:
 
 
 def test_the_client_opens_the_connection_whoever_asks() -> None:
-    inbound, outbound = flow(), flow(direction="outbound")
+    inbound, outbound = planned("echo"), planned("echo", direction="outbound")
     assert (inbound.sender, outbound.sender) == (at.SERVER, at.CLIENT)
     assert not inbound.multipath

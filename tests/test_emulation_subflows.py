@@ -8,6 +8,7 @@ import struct
 from pathlib import Path
 
 import pytest
+from planning import multipath_tcp
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
@@ -19,7 +20,6 @@ from emulation.joined import MptcpMeasure, measure_of, path_rows, reports
 from emulation.measuring import measure
 from emulation.traffic import plan
 from mpsim.errors import WorldError
-from mpsim.scenario import Scenario, parse
 
 CLIENT_KEY, SERVER_KEY = b"\x01" * 8, b"\x02" * 8
 FIRST, JOINED, STRANGER = 16_001, 40_001, 40_002  # ports of the client
@@ -29,21 +29,6 @@ TOKEN = hashlib.sha256(SERVER_KEY).digest()[:4]
 BASE = (int.from_bytes(hashlib.sha256(SERVER_KEY).digest()[-4:], "big") + 1) % 2**32
 _numbers = itertools.count(1)  # of IP packets
 ISN = {FIRST: 1_000_000, JOINED: 2**32 - 1500}  # of the server; the second wraps
-
-
-def scenario(**more: object) -> Scenario:
-    return parse(
-        {
-            "schema": 1,
-            "name": "joined",
-            "warmup": "1s",
-            "duration": "2s",
-            "tunnel": {"system": "mptcp"},
-            "link": [{"name": name, "rate": "8Mbit", "delay": "10ms"} for name in ("a", "b")],
-            "flow": [{"kind": "tcp"}],
-            **more,
-        }
-    )
 
 
 def _packet(port: int, sequence: int, option: bytes, *, flags: str = "A", server: bool = True, size: int = 0) -> Packet:
@@ -92,7 +77,7 @@ def _measured(tmp_path: Path, opening: list[Packet], sent: list[tuple[float, Pac
     begun = [(0.1, packet) for packet in opening]
     received = [(when + 0.01, packet) for number, (when, packet) in enumerate(sent) if number not in lost]
     seen = {at.SERVER: _seen(tmp_path / "s", begun + sent), at.CLIENT: _seen(tmp_path / "c", begun + received)}
-    (found,) = measure(plan(scenario()), seen, 1.0, 3.0, measure_of)
+    (found,) = measure(plan(multipath_tcp()), seen, 1.0, 3.0, measure_of)
     assert isinstance(found, MptcpMeasure)
     return found
 
@@ -119,12 +104,12 @@ def test_payload_counts_once_and_in_the_order_of_the_connection(tmp_path: Path) 
     shares = {share["link"]: share for share in report["subflows"]}
     assert [shares[0][key] for key in ("packets", "lost", "retransmitted", "reinjected")] == [3, 1, 1, 0]
     assert [shares[1][key] for key in ("packets", "lost", "retransmitted", "reinjected")] == [3, 0, 0, 1]
-    rows = path_rows(scenario(), [found])
+    rows = path_rows(multipath_tcp(), [found])
     assert [(path["link"], path["direction"], path["datagrams"]) for path in rows] == [
         ("a", "inbound", 3),
         ("b", "inbound", 3),
     ]
-    assert joined.reasons(scenario(), [report]) == []
+    assert joined.reasons(multipath_tcp(), [report]) == []
 
 
 def test_a_mapping_may_cover_several_segments(tmp_path: Path) -> None:
@@ -142,7 +127,7 @@ def test_a_subflow_of_another_connection_is_not_ours(tmp_path: Path) -> None:
     found = _measured(tmp_path, _handshakes(token=b"else"), sent, lost=set())
     assert found.delivered == SIZE
     (report,) = reports([found])
-    assert joined.reasons(scenario(), [report]) == ["Multipath TCP: flow tcp1 had subflows over 1 of 2 links"]
+    assert joined.reasons(multipath_tcp(), [report]) == ["Multipath TCP: flow tcp1 had subflows over 1 of 2 links"]
 
 
 def test_a_fall_back_to_plain_tcp_is_measured_and_told(tmp_path: Path) -> None:
@@ -154,7 +139,7 @@ def test_a_fall_back_to_plain_tcp_is_measured_and_told(tmp_path: Path) -> None:
     found = _measured(tmp_path, opening, sent, lost=set())
     assert found.delivered == 2 * SIZE
     (report,) = reports([found])
-    assert joined.reasons(scenario(), [report]) == ["Multipath TCP: flow tcp1 fell back to plain TCP"]
+    assert joined.reasons(multipath_tcp(), [report]) == ["Multipath TCP: flow tcp1 fell back to plain TCP"]
 
 
 class Recorded:
@@ -177,7 +162,7 @@ def test_each_further_link_has_an_address_a_route_and_a_subflow() -> None:
         for name, metric in zip("abc", (0, 0, 5), strict=True)
     ]
     hosts = Recorded(limit=3, endpoints=2)
-    mptcp.set_up(hosts, scenario(link=links))
+    mptcp.set_up(hosts, multipath_tcp(link=links))
     assert "client: ip mptcp endpoint add 10.79.1.1 subflow id 1 dev mps-client" in hosts.commands
     assert "client: ip mptcp endpoint add 10.79.2.1 subflow backup id 2 dev mps-client" in hosts.commands
     assert "local: ip rule add from 10.79.2.1 to 10.77.2.0/24 lookup 102" in hosts.commands
@@ -188,7 +173,7 @@ def test_each_further_link_has_an_address_a_route_and_a_subflow() -> None:
 @pytest.mark.parametrize("hosts", [Recorded(limit=2, endpoints=0), Recorded(limit=0, endpoints=1)])
 def test_what_the_kernel_did_not_take_is_told(hosts: Recorded) -> None:
     with pytest.raises(WorldError, match="subflows"):
-        mptcp.set_up(hosts, scenario())
+        mptcp.set_up(hosts, multipath_tcp())
 
 
 def test_a_lost_carrier_takes_the_address_away_and_a_silent_loss_does_not() -> None:
@@ -198,7 +183,7 @@ def test_a_lost_carrier_takes_the_address_away_and_a_silent_loss_does_not() -> N
         {"at": "1s", "link": "a", "up": False, "how": "carrier"},
         {"at": "1500ms", "link": "a", "up": True},
     ]
-    run = scenario(event=events)
+    run = multipath_tcp(event=events)
     found = mptcp.carrier_events(run)
     assert found == [(2.0, 0, False), (2.5 + mptcp.CARRIER_DELAY, 0, True)]
     hosts = Recorded(limit=2, endpoints=1)
@@ -225,11 +210,11 @@ def test_a_lost_carrier_takes_the_address_away_and_a_silent_loss_does_not() -> N
 def test_what_is_not_emulated_is_refused(changes: dict[str, object], why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mptcp, "doctor", lambda: mptcp.Check("Multipath TCP", True, ""))
     with pytest.raises(WorldError, match=why):
-        mptcp.require(scenario(**changes))
+        mptcp.require(multipath_tcp(**changes))
 
 
 def test_a_kernel_without_it_is_told_with_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(mptcp, "ENABLED", tmp_path / "missing")
     with pytest.raises(WorldError, match="CONFIG_MPTCP"):
-        mptcp.require(scenario())
-    mptcp.require(scenario(tunnel={}))
+        mptcp.require(multipath_tcp())
+    mptcp.require(multipath_tcp(tunnel={}))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from planning import multipath_tcp
 
 from emulation.mptcp import doctor
 from emulation.run import world
-from mpsim.scenario import Scenario, parse
 
 pytestmark = [
     pytest.mark.root,
@@ -16,22 +14,9 @@ pytestmark = [
 ]
 
 
-def _scenario(**more: object) -> Scenario:
-    table: dict[str, Any] = {
-        "schema": 1,
-        "name": "joined",
-        "warmup": "1s",
-        "duration": "4s",
-        "tunnel": {"system": "mptcp"},
-        "link": [{"name": name, "rate": "8Mbit", "delay": "10ms"} for name in ("a", "b")],
-        "flow": [{"kind": "tcp"}],
-    }
-    return parse({**table, **more})
-
-
 @pytest.mark.parametrize("direction", ["inbound", "outbound"])
 def test_one_flow_has_all_links(direction: str) -> None:
-    result = world.run(_scenario(flow=[{"kind": "tcp", "direction": direction}]))
+    result = world.run(multipath_tcp(flow=[{"kind": "tcp", "direction": direction}], duration="4s"))
     (found,) = result.data["emulation"]["mptcp"]
     assert found["multipath"]
     assert found["links"] == [0, 1]
@@ -54,7 +39,7 @@ def test_a_pulled_cable_ends_a_subflow_and_the_plugged_one_has_a_new_one() -> No
         {"at": "1s", "link": "a", "up": False, "how": "carrier"},
         {"at": "2s", "link": "a", "up": True},
     ]
-    result = world.run(_scenario(event=events))
+    result = world.run(multipath_tcp(event=events, duration="4s"))
     (found,) = result.data["emulation"]["mptcp"]
     shares = [share["link"] for share in found["subflows"]]
     assert shares == [0, 0, 1]
@@ -67,7 +52,7 @@ def test_other_flows_take_the_first_link_and_cross_traffic_its_own() -> None:
         {"kind": "ping"},
         {"kind": "tcp", "via": "b", "name": "cross"},
     ]
-    result = world.run(_scenario(flow=flows, duration="2s"))
+    result = world.run(multipath_tcp(flow=flows))
     assert result.flow("udp1")["goodput_bps"] == pytest.approx(1e6, rel=0.1)
     assert result.flow("ping1")["sent_packets"] == 10
     assert 4e6 < result.flow("cross")["goodput_bps"] < 8e6
