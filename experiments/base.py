@@ -81,6 +81,16 @@ class Outcome:
         """Whether its numbers may enter a median."""
         return self.row.error is None and bool(self.row.valid)
 
+    @property
+    def why_not(self) -> str:
+        """Why it is not believed; empty where nobody said so."""
+        return str(self.row.error or self.row.numbers.get("invalid_reasons", ""))
+
+    def has(self, labels: Labels) -> bool:
+        """Whether its trial has all of these labels."""
+        told = self.trial.labels
+        return all(told.get(name) == value for name, value in labels.items())
+
     def number(self, key: str) -> float | None:
         """Give one number of the run, or None where it has none."""
         value = self.row.numbers.get(key)
@@ -207,6 +217,5 @@ def run_rows(outcomes: Iterable[Outcome], numbers: Mapping[str, str]) -> list[di
     for outcome in outcomes:
         head = {"world": outcome.trial.world, **outcome.trial.labels, "seed": outcome.trial.scenario.seed}
         values = {column: outcome.number(key) for column, key in numbers.items()}
-        why = outcome.row.error or outcome.row.numbers.get("invalid_reasons", "")
-        rows.append({**head, "valid": outcome.row.valid, **values, "why_not": why})
+        rows.append({**head, "valid": outcome.row.valid, **values, "why_not": outcome.why_not})
     return rows

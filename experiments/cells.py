@@ -17,6 +17,7 @@ from mpsim.worlds import SIMULATION
 Labels = Mapping[str, Any]
 DELAY = "10ms"
 BPS_PER_MBIT = 1e6
+ANY_TIMES = Timing(warmup=1.0, duration=1.0, repetitions=1)  # framing is the same at all times
 # What is compared, by the name in figures, as the scenario's [tunnel] table; None: no tunnel.
 DIRECT = "direct, best link"
 OURS = "mpsim's default tunnel"
@@ -74,6 +75,16 @@ def cell(
     return {"name": "reproduce", "link": listed, "flow": [dict(flow) for flow in flows], **tables}
 
 
+def cut(link: str, at: float, how: str = "silent") -> dict[str, Any]:
+    """Give the [[event]] table of a link's loss, ``at`` seconds of the measured interval."""
+    return {"at": f"{at:g}s", "link": link, "up": False, "how": how}
+
+
+def back(link: str, at: float) -> dict[str, Any]:
+    """Give the [[event]] table of its return."""
+    return {"at": f"{at:g}s", "link": link, "up": True}
+
+
 def of_world(world: str, cells: Iterable[tuple[Labels, Labels]]) -> Iterator[tuple[Labels, Labels]]:
     """Leave out what a world does not have: the kernel's Multipath TCP couples no windows."""
     return (one for one in cells if world == SIMULATION or one[0].get("system") != COUPLED)
@@ -99,13 +110,40 @@ def efficiency_key(direction: str) -> str:
     return f"aggregation.{direction}.efficiency"
 
 
-def ceiling(raw: Mapping[str, Any], timing: Timing) -> float:
+def goodput(runs: Runs, labels: Labels) -> Spread:
+    """Give the goodput of the runs with these labels, their direction among them, in Mbit/s."""
+    return scaled(runs.spread(goodput_key(labels["direction"]), **labels), 1 / BPS_PER_MBIT)
+
+
+def ceiling(raw: Mapping[str, Any], timing: Timing = ANY_TIMES) -> float:
     """Give what payload framing leaves of the summed capacity of a scenario's links, bit/s."""
     scenario = scenario_of(raw, timing, seed=1)
     used = scenario.link if scenario.tunnel is not None or scenario.mptcp is not None else scenario.link[:1]
     flow = scenario.flow[0]
     total = sum((link.rate.of(flow.direction) if link.rate is not None else 0.0) for link in used)
     return total * flow_limit(scenario, flow)
+
+
+def tunnelled(links: str) -> float:
+    """Give what the default tunnel's framing leaves of the sum of these links, Mbit/s."""
+    return ceiling(cell(links, OURS, [tcp("inbound")])) / BPS_PER_MBIT
+
+
+def goodput_bars(worlds: Mapping[str, Runs], shown: Iterable[tuple[str, str, Labels, Labels | None]]) -> list[Bar]:
+    """Give the goodput bars of each world in Mbit/s, a panel a direction.
+
+    shown: a bar's group and name in the figure, the labels of its runs, and the scenario's mapping if its ceiling is
+    to be drawn.
+    """
+    listed = [
+        (group, name, labels, None if raw is None else ceiling(raw) / BPS_PER_MBIT)
+        for group, name, labels, raw in shown
+    ]
+    return [
+        bar(labels["direction"], group, name, world, goodput(runs, labels), limit)
+        for world, runs in worlds.items()
+        for group, name, labels, limit in listed
+    ]
 
 
 def bars(
@@ -124,10 +162,10 @@ def bars(
             for group, told in groups.items():
                 for label, name in labels.items():
                     chosen = {"links": group, "system": label, "direction": direction}
-                    if not any(_labelled(one.trial.labels, chosen) for one in runs):
+                    if not any(one.has(chosen) for one in runs):
                         continue
-                    spread = scaled(runs.spread(goodput_key(direction), **chosen), 1 / BPS_PER_MBIT)
                     limit = (limits or {}).get((group, label))
+                    spread = goodput(runs, chosen)
                     found.append(bar(direction, told, name, world, spread, limit and limit / BPS_PER_MBIT))
     return found
 
@@ -140,10 +178,6 @@ def bar(panel: str, group: str, label: str, world: str, spread: Spread, limit: f
 def scaled(spread: Spread, factor: float) -> Spread:
     """Give a spread in another unit."""
     return Spread(spread.median * factor, spread.low * factor, spread.high * factor, spread.count)
-
-
-def _labelled(labels: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return all(labels.get(name) == value for name, value in wanted.items())
 
 
 def goodput_table(worlds: Mapping[str, Runs], names: Sequence[str] = ("links", "system", "direction")) -> Table:

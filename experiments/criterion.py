@@ -83,7 +83,7 @@ class Runs(Sequence[Outcome]):
 
     def of(self, **labels: Any) -> Runs:
         """Give the believed runs with these labels."""
-        return Runs((one for one in self._outcomes if one.believed and _has(one, labels)), self.world)
+        return Runs((one for one in self._outcomes if one.believed and one.has(labels)), self.world)
 
     def values(self, key: str, **labels: Any) -> list[float]:
         """Give one number of every believed run with these labels that has it."""
@@ -113,15 +113,10 @@ class Runs(Sequence[Outcome]):
         return list(dict.fromkeys(one.trial.labels[name] for one in self._outcomes if name in one.trial.labels))
 
     def _reasons(self, labels: Mapping[str, Any]) -> str:
-        left = [one for one in self._outcomes if not one.believed and _has(one, labels)]
+        left = [one for one in self._outcomes if not one.believed and one.has(labels)]
         if not left:
             return ""
-        return f" ({left[0].row.error or left[0].row.numbers.get('invalid_reasons', 'not to be believed')})"
-
-
-def _has(outcome: Outcome, labels: Mapping[str, Any]) -> bool:
-    told = outcome.trial.labels
-    return all(told.get(name) == value for name, value in labels.items())
+        return f" ({left[0].why_not or 'not to be believed'})"
 
 
 @dataclass(frozen=True, slots=True)

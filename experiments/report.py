@@ -194,9 +194,8 @@ def _left_out(answers: Sequence[Answer]) -> str:
         for world, runs in answer.worlds.items():
             for one in runs:
                 if not one.believed:
-                    why = one.row.error or one.row.numbers.get("invalid_reasons", "")
                     told = ", ".join(f"{value}" for value in one.trial.labels.values())
-                    rows.append({"criterion": answer.criterion.id, "world": world, "run": told, "why": why})
+                    rows.append({"criterion": answer.criterion.id, "world": world, "run": told, "why": one.why_not})
     if not rows:
         return "<p>None.</p>"
     return _table(Table(f"{len(rows)} runs, which stay out of every median", rows))

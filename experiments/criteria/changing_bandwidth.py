@@ -86,8 +86,7 @@ class ChangingBandwidth(Criterion):
 
 def _target(rate: float) -> float:
     """Give what the tunnel's framing leaves of 16 Mbit/s and another link, Mbit/s."""
-    timing = Effort(1, 1.0, 1.0, quick=True).timing()
-    return cells.ceiling(cells.cell(f"16+{rate:g}", cells.OURS, [cells.tcp("inbound")]), timing) / cells.BPS_PER_MBIT
+    return cells.tunnelled(f"16+{rate:g}")
 
 
 def _parts(change: str) -> list[tuple[str, float, float, float]]:

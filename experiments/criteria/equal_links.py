@@ -50,7 +50,7 @@ class EqualLinks(Criterion):
         yield Picture(
             "equal-links",
             "Goodput of one inner CUBIC flow; the dashed line is what payload framing leaves of the capacity.",
-            lambda: bar_rows(list(_bars(worlds)), axis="goodput, Mbit/s"),
+            lambda: bar_rows(cells.goodput_bars(worlds, _shown()), axis="goodput, Mbit/s"),
         )
         yield Picture(
             "equal-links-many-flows",
@@ -85,14 +85,9 @@ def _cell(links: str, system: str, direction: str) -> tuple[dict[str, Any], dict
     return labels, cells.cell(links, system, [cells.tcp(direction)])
 
 
-def _bars(worlds: Mapping[str, Runs]) -> Iterator[Any]:
-    timing = Effort(1, 1.0, 1.0, quick=True).timing()
-    for world, runs in worlds.items():
-        for direction in DIRECTIONS:
-            for links, (one, double) in PAIRS.items():
-                shown = [(ONE, one, cells.DIRECT), *((system, links, system) for system in COMPARED)]
-                for name, used, system in (*shown, (DOUBLE, double, cells.DIRECT)):
-                    chosen = {"links": used, "system": system, "direction": direction}
-                    spread = cells.scaled(runs.spread(cells.goodput_key(direction), **chosen), 1 / cells.BPS_PER_MBIT)
-                    limit = cells.ceiling(_cell(used, system, direction)[1], timing) / cells.BPS_PER_MBIT
-                    yield cells.bar(direction, f"{links} Mbit/s", name, world, spread, limit)
+def _shown() -> Iterator[tuple[str, str, cells.Labels, cells.Labels]]:
+    for direction in DIRECTIONS:
+        for links, (one, double) in PAIRS.items():
+            shown = [(ONE, one, cells.DIRECT), *((system, links, system) for system in COMPARED)]
+            for name, used, system in (*shown, (DOUBLE, double, cells.DIRECT)):
+                yield f"{links} Mbit/s", name, *_cell(used, system, direction)

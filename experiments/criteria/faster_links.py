@@ -100,7 +100,7 @@ class FasterLinks(Criterion):
                     for system in SYSTEMS:
                         chosen = {"rate": rate, "system": system, "direction": direction}
                         spread = runs.spread(cells.goodput_key(direction), **chosen)
-                        made = [one for one in runs if all(one.trial.labels[k] == v for k, v in chosen.items())]
+                        made = [one for one in runs if one.has(chosen)]
                         rows.append(
                             {
                                 **chosen,
@@ -108,14 +108,10 @@ class FasterLinks(Criterion):
                                 "goodput, Mbit/s": spread.median / cells.BPS_PER_MBIT,
                                 "efficiency": runs.spread(cells.efficiency_key(direction), **chosen).median,
                                 "believed": f"{spread.count} of {len(made)}",
-                                "why not": next((_why(one) for one in made if not one.believed), ""),
+                                "why not": next((one.why_not for one in made if not one.believed), ""),
                             }
                         )
         yield Table("Goodput, efficiency and how many of the runs may be believed", rows)
-
-
-def _why(outcome: Any) -> str:
-    return str(outcome.row.error or outcome.row.numbers.get("invalid_reasons", ""))
 
 
 def _cells(rates: list[int]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

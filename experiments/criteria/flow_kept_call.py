@@ -89,6 +89,6 @@ def _cells() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     for direction in DIRECTIONS:
         flow = {"name": "call", "kind": "voip", "direction": direction}
         for cut, gone in CUTS.items():
-            events = [{"at": f"{CUT:g}s", "link": name, "up": False, "how": "silent"} for name in gone]
+            events = [cells.cut(name, CUT) for name in gone]
             labels = {"cut": cut, "direction": direction}
             yield labels, cells.cell(LINKS, cells.OURS, [flow], event=events)

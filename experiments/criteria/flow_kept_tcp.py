@@ -84,9 +84,6 @@ def _cells() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     for direction in DIRECTIONS:
         flow = {"name": "echo", "kind": "echo", "interval": INTERVAL, "direction": direction}
         for system, cut in CASES.values():
-            events = [
-                {"at": f"{CUT:g}s", "link": cut, "up": False, "how": "silent"},
-                {"at": f"{BACK:g}s", "link": cut, "up": True},
-            ]
+            events = [cells.cut(cut, CUT), cells.back(cut, BACK)]
             labels = {"system": system, "cut": cut, "direction": direction}
             yield labels, cells.cell(LINKS, system, [flow], event=events)

@@ -87,6 +87,6 @@ def _cells() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     for direction in DIRECTIONS:
         flow = {"name": "stream", "kind": "udp", "rate": RATE, "packet_size": SIZE, "direction": direction}
         for cut in ("link0", "link1"):
-            events = [{"at": f"{CUT}s", "link": cut, "up": False, "how": "silent"}]
+            events = [cells.cut(cut, CUT)]
             labels = {"cut": cut, "direction": direction, "system": cells.OURS}
             yield labels, cells.cell(LINKS, cells.OURS, [flow], event=events)

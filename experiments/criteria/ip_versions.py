@@ -40,25 +40,13 @@ class IpVersions(Criterion):
         return Verdict.of(min(shares) >= LEAST, f"{min(shares):.1%} to {max(shares):.1%} of IPv4 in IPv4")
 
     def pictures(self, worlds: Mapping[str, Runs]) -> Iterator[Picture]:
-        timing = Effort(1, 1.0, 1.0, quick=True).timing()
         yield Picture(
             "ip-versions",
             "Goodput of one inner CUBIC flow over 8+8 Mbit/s; the dashed line is what the headers leave.",
             lambda: bar_rows(
-                [
-                    cells.bar(
-                        labels["direction"],
-                        "inner in outer",
-                        labels["versions"],
-                        world,
-                        cells.scaled(
-                            runs.spread(cells.goodput_key(labels["direction"]), **labels), 1 / cells.BPS_PER_MBIT
-                        ),
-                        cells.ceiling(raw, timing) / cells.BPS_PER_MBIT,
-                    )
-                    for world, runs in worlds.items()
-                    for labels, raw in _cells()
-                ],
+                cells.goodput_bars(
+                    worlds, (("inner in outer", labels["versions"], labels, raw) for labels, raw in _cells())
+                ),
                 axis="goodput, Mbit/s",
                 digits=2,
             ),

@@ -110,8 +110,7 @@ def _told(links: str) -> str:
 
 
 def _steps(links: str) -> list[tuple[float, float]]:
-    timing = Effort(1, 1.0, 1.0, quick=True).timing()
-    whole = cells.ceiling(cells.cell(links, cells.OURS, [cells.tcp("inbound")]), timing) / cells.BPS_PER_MBIT
+    whole = cells.tunnelled(links)
     left = whole * (1 - len(SETS[links]) / len(cells.rates_of(links)))
     return [(0.0, whole), (CUT, left), (BACK, whole)]
 
@@ -120,8 +119,8 @@ def _cells() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     for direction in DIRECTIONS:
         for links, gone in SETS.items():
             for how in HOWS:
-                down = [{"at": f"{CUT:g}s", "link": name, "up": False, "how": how} for name in gone]
-                up = [{"at": f"{BACK:g}s", "link": name, "up": True} for name in gone]
+                down = [cells.cut(name, CUT, how) for name in gone]
+                up = [cells.back(name, BACK) for name in gone]
                 for system in (cells.OURS, *(PEERS if links == "8+8" and how == "silent" else ())):
                     labels = {"links": links, "how": how, "system": system, "direction": direction}
                     yield labels, cells.cell(links, system, [cells.tcp(direction)], event=[*down, *up])

@@ -52,8 +52,7 @@ class ManyLinks(Criterion):
         return Verdict.of(rising and min(slopes) >= LEAST_SLOPE, text)
 
     def pictures(self, worlds: Mapping[str, Runs]) -> Iterator[Picture]:
-        timing = Effort(1, 1.0, 1.0, quick=True).timing()
-        sums = [(n, cells.ceiling(_raw(n, cells.OURS, "inbound"), timing) / cells.BPS_PER_MBIT) for n in COUNTS]
+        sums = [(n, cells.tunnelled(_links(n))) for n in COUNTS]
         yield Picture(
             "many-links",
             "Goodput of one inner CUBIC flow over 1 to 8 links of 8 Mbit/s.",

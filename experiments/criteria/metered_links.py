@@ -118,10 +118,7 @@ def free_and_metered() -> list[dict[str, Any]]:
 
 
 def _cells() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    events = [
-        {"at": f"{CUT:g}s", "link": "free", "up": False, "how": "silent"},
-        {"at": f"{BACK:g}s", "link": "free", "up": True},
-    ]
+    events = [cells.cut("free", CUT), cells.back("free", BACK)]
     for direction in DIRECTIONS:
         labels = {"case": STANDBY, "direction": direction}
         yield labels, cells.cell(free_and_metered(), cells.OURS, [cells.tcp(direction)], event=events)

@@ -44,21 +44,9 @@ class SingleInterface(Criterion):
             "single-interface",
             "Goodput of the default tunnel over 8+8 Mbit/s.",
             lambda: bar_rows(
-                [
-                    cells.bar(
-                        direction,
-                        "8+8 Mbit/s",
-                        name,
-                        world,
-                        cells.scaled(
-                            runs.spread(cells.goodput_key(direction), interfaces=name, direction=direction),
-                            1 / cells.BPS_PER_MBIT,
-                        ),
-                    )
-                    for world, runs in worlds.items()
-                    for direction in DIRECTIONS
-                    for name in TOPOLOGIES
-                ],
+                cells.goodput_bars(
+                    worlds, ((f"{LINKS} Mbit/s", labels["interfaces"], labels, None) for labels, _ in _cells())
+                ),
                 axis="goodput, Mbit/s",
             ),
         )

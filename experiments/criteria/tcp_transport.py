@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments import cells
-from experiments.base import EMULATION, Spread, Trial
+from experiments.base import EMULATION, Trial
 from experiments.criterion import DIRECTIONS, Criterion, Effort, Picture, Runs, Table, Verdict
 from experiments.drawing import Point, bar_rows, curves
 
@@ -60,12 +60,10 @@ class TcpTransport(Criterion):
             "tcp-transport",
             "Goodput of one inner CUBIC flow over both transports, without loss.",
             lambda: bar_rows(
-                [
-                    cells.bar(labels["direction"], f"{labels['links']} Mbit/s", labels["transport"], world, spread)
-                    for world, runs in worlds.items()
-                    for labels, _ in _cells((0.0,))
-                    for spread in (_goodput(runs, labels),)
-                ],
+                cells.goodput_bars(
+                    worlds,
+                    ((f"{labels['links']} Mbit/s", labels["transport"], labels, None) for labels, _ in _cells((0.0,))),
+                ),
                 axis="goodput, Mbit/s",
                 digits=2,
             ),
@@ -75,7 +73,13 @@ class TcpTransport(Criterion):
             f"The same over {LOSSY} Mbit/s with random loss on both links.",
             lambda: curves(
                 [
-                    Point(labels["direction"], labels["transport"], world, labels["loss"] * 100, _goodput(runs, labels))
+                    Point(
+                        labels["direction"],
+                        labels["transport"],
+                        world,
+                        labels["loss"] * 100,
+                        cells.goodput(runs, labels),
+                    )
                     for world, runs in worlds.items()
                     for labels, _ in _cells((0.0, *LOSSES))
                     if labels["links"] == LOSSY
@@ -95,10 +99,6 @@ def _ratio(runs: Runs, links: str, loss: float, direction: str) -> float:
         for transport in TRANSPORTS
     )
     return udp / tcp
-
-
-def _goodput(runs: Runs, labels: Mapping[str, Any]) -> Spread:
-    return cells.scaled(runs.spread(cells.goodput_key(labels["direction"]), **labels), 1 / cells.BPS_PER_MBIT)
 
 
 def _cells(losses: Sequence[float]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
