@@ -11,10 +11,11 @@ from mpsim.network.link import Link, bandwidth_delay_product
 from mpsim.network.loss import Bernoulli, GilbertElliott, Loss
 from mpsim.network.rate import ConstantRate, Rate, TraceRate
 from mpsim.network.traces import read_mahimahi
-from mpsim.scenario import EventSpec, FlowSpec, LinkSpec, Scenario
+from mpsim.scenario import EventSpec, FlowSpec, LinkSpec, Scenario, Tunnel
 from mpsim.tunnel import framing
 from mpsim.tunnel.congestion import CongestionController, Siblings, controllers
 from mpsim.tunnel.endpoint import Endpoint
+from mpsim.tunnel.fq_codel import FqCodel
 from mpsim.tunnel.incoming import Release
 from mpsim.tunnel.ingress import Ingress
 from mpsim.tunnel.loss_detection import DETECTORS, NEVER
@@ -157,6 +158,26 @@ def capacity_of(scenario: Scenario, index: int, direction: Direction) -> Link:
     return link
 
 
+def build_ingress(tunnel: Tunnel) -> Ingress:
+    """Return the queues in front of a tunnel's end."""
+    queue = tunnel.queue
+    packets = int(queue.size.value) if queue.size.unit == "packets" else None
+    bytes_ = int(queue.size.value) if queue.size.unit == "bytes" else None
+    single = tunnel.classes == "single"
+    if queue.target is None or queue.interval is None:
+        return Ingress(packets=packets, bytes=bytes_, single=single)
+    if queue.flows is None:
+        return Ingress(packets=packets, bytes=bytes_, single=single, target=queue.target, interval=queue.interval)
+    return FqCodel(
+        packets=packets,
+        bytes=bytes_,
+        single=single,
+        target=queue.target,
+        interval=queue.interval,
+        flows=queue.flows,
+    )
+
+
 def _reorder(scenario: Scenario) -> Any:
     assert scenario.tunnel is not None  # an endpoint exists only with a tunnel
     spec = scenario.tunnel.reorder
@@ -200,19 +221,15 @@ def build_endpoint(scenario: Scenario, side: Side, *, epoch: int, random_seed: i
     siblings = Siblings()
     for path in paths:
         path.congestion.siblings = siblings
-    size = tunnel.queue.size
     return Endpoint(
         paths=paths,
         scheduler=schedulers.create(tunnel.scheduler, folder),
-        ingress=Ingress(
-            packets=int(size.value) if size.unit == "packets" else None,
-            bytes=int(size.value) if size.unit == "bytes" else None,
-            single=tunnel.classes == "single",
-        ),
+        ingress=build_ingress(tunnel),
         reorder=_reorder(scenario),
         epoch=epoch,
         random=stream(scenario.seed if random_seed is None else random_seed, "scheduler", side),
         announce=tunnel.reorder.mode != "none",
+        patience=tunnel.reorder.timeout if tunnel.reorder.mode != "none" else None,
     )
 
 

@@ -30,8 +30,15 @@ class StubPath:
         self.rttvar = self.srtt / 4
         self.min_rtt = self.srtt or float("inf")
         self.latest_rtt = self.srtt
+        self.smallest_srtt, self.largest_srtt = self.min_rtt, self.srtt
         self.delivery_rate = random.choice((0.0, random.uniform(1e5, 1e8)))
         self.loss_ratio = random.choice((0.0, random.uniform(0, 0.2)))
+        self.mss = MSS
+        self.pacing_rate = random.choice((None, random.uniform(1e5, 1e8)))
+        self.delivered = 0
+        self.in_recovery = False
+        self.last_loss = float("-inf")
+        self.loss_interval = 0
 
     def can_send(self, size: int, now: float) -> bool:
         """Return whether the window has room."""
@@ -44,6 +51,8 @@ class StubView:
     def __init__(self, paths: Sequence[StubPath]) -> None:
         self.paths = paths
         self.waiting = [packet(number) for number in range(3)]
+        self.budget = 100.0 * MSS
+        self.flows: dict[object, int] = {}
 
     def backlog(self) -> int:
         """Return the bytes that wait."""
@@ -56,6 +65,18 @@ class StubView:
     def unacknowledged(self) -> int:
         """Return the bytes in flight."""
         return sum(path.bytes_in_flight for path in self.paths)
+
+    def reorder_budget(self) -> float:
+        """Return what tests say."""
+        return self.budget
+
+    def reorder_occupancy(self) -> int | None:
+        """Return that it is not known."""
+        return None
+
+    def flow_bytes(self, flow: object) -> int:
+        """Return the bytes of a flow that have left."""
+        return self.flows.get(flow, 0)
 
 
 def packet(number: int) -> Packet:
@@ -99,11 +120,16 @@ def play(scheduler: Scheduler, count: int, numbers: Iterable[int], seed: int = 0
         elif what == 5 and path.bytes_in_flight:
             acked, path.bytes_in_flight = path.bytes_in_flight, 0
             path.srtt = path.srtt or 0.02
+            path.smallest_srtt = min(path.smallest_srtt, path.srtt)
+            path.largest_srtt = max(path.largest_srtt, path.srtt)
+            path.delivered += acked
+            path.in_recovery = False
             scheduler.on_acked(path, acked, now)
         elif what == 6 and path.bytes_in_flight:
             lost = min(path.bytes_in_flight, MSS)
             path.bytes_in_flight -= lost
             path.cwnd = max(path.cwnd / 2, 2.0 * MSS)
+            path.in_recovery, path.last_loss, path.loss_interval = True, now, path.delivered
             scheduler.on_lost(path, lost, now)
         elif what == 7:
             path.up = not path.up

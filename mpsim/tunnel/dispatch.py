@@ -12,9 +12,12 @@ from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.path import Path
 from mpsim.tunnel.schedulers.base import Scheduler
 from mpsim.tunnel.wire import MICROSECONDS, SEQUENCE_MASK
+from mpsim.units import BITS_PER_BYTE
 
 # Packets that a scheduler may put on one path's own queue before they wait in the ingress queue.
 MOST_QUEUED = 1000
+# Flows whose bytes are counted, for a scheduler that wants so; the oldest are forgotten.
+MOST_FLOWS = 4096
 
 
 class Dispatch:
@@ -26,12 +29,16 @@ class Dispatch:
         ingress: the queues it takes from
         epoch: this session's number
         random: a seeded stream, for the scheduler
+        patience: how long the other end's resequencer waits for a packet, seconds; None: not known
     """
 
     __slots__ = (
         "_epoch",
+        "_flows",
         "_idle_noted",
         "_orphans",
+        "_patience",
+        "_picks",
         "_queued",
         "_tell_sent",
         "due",
@@ -44,7 +51,14 @@ class Dispatch:
     )
 
     def __init__(
-        self, paths: list[Path], scheduler: Scheduler, ingress: Ingress, *, epoch: int, random: Random
+        self,
+        paths: list[Path],
+        scheduler: Scheduler,
+        ingress: Ingress,
+        *,
+        epoch: int,
+        random: Random,
+        patience: float | None = None,
     ) -> None:
         self.paths = paths
         self.scheduler = scheduler
@@ -59,6 +73,9 @@ class Dispatch:
         self._idle_noted = False
         # Most schedulers do not want to hear of every packet.
         self._tell_sent = type(scheduler).on_sent is not Scheduler.on_sent
+        self._picks = type(scheduler).pick is not Scheduler.pick
+        self._flows: dict[object, int] | None = {} if scheduler.counts_flows else None
+        self._patience = patience
         scheduler.attach(self, random)
 
     def paths_changed(self, *, patient: bool) -> None:
@@ -108,6 +125,8 @@ class Dispatch:
             self._place_orphans(now, now_us)
         while active:
             queue = ingress.turn() if len(active) > 1 else active[0]
+            if self._picks:
+                self._bring_forward(queue, now)
             choice = select(queue.packets[0], eligible, now)
             if choice is None:
                 self._note_waiting(now)
@@ -115,7 +134,11 @@ class Dispatch:
             if isinstance(choice, Path):
                 if len(choice.queue) >= MOST_QUEUED:
                     return
+                if ingress.judges and ingress.refuses(queue, now):
+                    continue
                 packet, sequence = ingress.take(queue)
+                if self._flows is not None:
+                    self._count(packet)
                 if self.trace is not None:
                     self.trace.append((queue.cls, sequence, packet.entered))
                 if choice.can_send(packet.size, now):
@@ -126,11 +149,32 @@ class Dispatch:
                 return
         self._note_idle()
 
+    def _count(self, packet: Packet) -> None:
+        """Add to the bytes of the packet's flow."""
+        flows = self._flows
+        assert flows is not None  # asked for only then
+        flows[packet.flow] = flows.get(packet.flow, 0) + packet.size
+        if len(flows) > MOST_FLOWS:
+            del flows[next(iter(flows))]
+
+    def _bring_forward(self, queue: ClassQueue, now: float) -> None:
+        """Let the scheduler say which of the packets of a class is the next."""
+        waiting = queue.packets
+        position = self.scheduler.pick(waiting, now)
+        if position:
+            packet = waiting[position]
+            del waiting[position]
+            waiting.appendleft(packet)
+
     def _send_copies(self, chosen: Sequence[Path], queue: ClassQueue, now: float, now_us: int) -> bool:
         """Give the next packet to several paths; False: one of them has no place for it."""
         if not chosen or any(len(path.queue) >= MOST_QUEUED for path in chosen):
             return False
+        if self.ingress.judges and self.ingress.refuses(queue, now):
+            return True
         packet, sequence = self.ingress.take(queue)
+        if self._flows is not None:
+            self._count(packet)
         if self.trace is not None:
             self.trace.append((queue.cls, sequence, packet.entered))
         flags = 0
@@ -198,3 +242,25 @@ class Dispatch:
     def unacknowledged(self) -> int:
         """Return the bytes in flight on all paths."""
         return sum(path.bytes_in_flight for path in self.paths)
+
+    def reorder_budget(self) -> float:
+        """Return the bytes that may wait at the other end for others; see SchedulerView."""
+        rate = 0.0
+        smallest, largest = NEVER, 0.0
+        for path in self.paths:
+            srtt = path.srtt
+            if path.up and srtt:
+                rate += path.delivery_rate or path.cwnd * BITS_PER_BYTE / srtt
+                smallest, largest = min(smallest, srtt), max(largest, srtt)
+        if not rate:
+            return NEVER
+        patience = largest - smallest if self._patience is None else self._patience
+        return rate / BITS_PER_BYTE * patience
+
+    def reorder_occupancy(self) -> int | None:
+        """Return that it is not known."""
+        return None
+
+    def flow_bytes(self, flow: object) -> int:
+        """Return the bytes of a flow that have left so far."""
+        return self._flows.get(flow, 0) if self._flows is not None else 0

@@ -51,6 +51,7 @@ class Endpoint:
         epoch: this session's number, 32 random bits
         random: a seeded stream, for the scheduler
         announce: tell the other end what it need not wait for (when it resequences)
+        patience: how long the other end's resequencer waits for a packet, seconds; None: not known
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Endpoint:
         epoch: int,
         random: Random,
         announce: bool = True,
+        patience: float | None = None,
     ) -> None:
         self.paths = list(paths)
         self.scheduler = scheduler
@@ -70,7 +72,7 @@ class Endpoint:
         self.epoch = epoch
         self.announce = announce
         negative = any(path.detection.negative for path in paths)
-        self.dispatch = Dispatch(self.paths, scheduler, ingress, epoch=epoch, random=random)
+        self.dispatch = Dispatch(self.paths, scheduler, ingress, epoch=epoch, random=random, patience=patience)
         self.rejected: Counter[str] = Counter()
         self.incoming = Incoming(len(paths), reorder, rejected=self.rejected, negative=negative)
         self._peer_epoch: int | None = None

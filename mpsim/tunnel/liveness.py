@@ -34,11 +34,13 @@ class Liveness:
         "down_since",
         "downs",
         "grace",
+        "largest_srtt",
         "last_probe",
         "latest_rtt",
         "min_rtt",
         "next_probe",
         "rttvar",
+        "smallest_srtt",
         "srtt",
         "up",
         "waiting_since",
@@ -48,7 +50,8 @@ class Liveness:
         self.up = False
         self.carrier = True
         self.srtt = self.rttvar = self.latest_rtt = 0.0
-        self.min_rtt = NEVER
+        self.min_rtt = self.smallest_srtt = NEVER
+        self.largest_srtt = 0.0
         self.waiting_since = NEVER  # unanswered since
         self.grace = DEAD_AFTER  # how long that may last
         self.next_probe = 0.0
@@ -76,14 +79,19 @@ class Liveness:
         if rtt < self.min_rtt:
             self.min_rtt = rtt
         difference = rtt - self.srtt
-        if not self.srtt:
+        if self.srtt:
+            self.srtt += RTT_GAIN * difference
+            if difference < 0:
+                difference = -difference
+            self.rttvar += RTTVAR_GAIN * (difference - self.rttvar)
+        else:
             self.srtt = rtt
             self.rttvar = rtt / 2
-            return
-        self.srtt += RTT_GAIN * difference
-        if difference < 0:
-            difference = -difference
-        self.rttvar += RTTVAR_GAIN * (difference - self.rttvar)
+        srtt = self.srtt
+        if srtt < self.smallest_srtt:
+            self.smallest_srtt = srtt
+        if srtt > self.largest_srtt:
+            self.largest_srtt = srtt
 
     def is_dead(self, now: float) -> bool:
         """Return whether an up path has been silent for too long."""

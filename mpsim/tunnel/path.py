@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from mpsim.tunnel.congestion.base import AckSample, CongestionController
 from mpsim.tunnel.liveness import DEAD_AFTER, PROBE_ACTIVE, Liveness
 from mpsim.tunnel.loss_detection import NEVER, LossDetection
+from mpsim.tunnel.loss_history import LossHistory
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.wire import MICROSECONDS, OVERHEAD, SEQUENCE_MASK, Data, Feedback, expand
 from mpsim.units import BITS_PER_BYTE
 
-# How fast `loss_ratio` follows: of the last 64 feedbacks.
-LOSS_GAIN = 1 / 64
+# How fast `loss_ratio` follows: of the last 256 datagrams.
+LOSS_GAIN = 1 / 256
 # Pacing may catch up this much after the caller came late (s).
 PACING_SLACK = 0.001
 
@@ -39,6 +40,7 @@ class Path(Liveness):
         "_first_sent",
         "_flight",
         "_largest_acked",
+        "_losses",
         "_marks",
         "_missing",
         "_next_send",
@@ -100,6 +102,7 @@ class Path(Liveness):
         self.next_control = 0  # numbering of feedback, skip and probe
         self._flight: deque[Data] = deque()
         self._missing: list[Data] = []  # passed over by feedback, not lost yet
+        self._losses = LossHistory()
         self.lost_at = NEVER  # when one of `_missing` is lost by time
         self._largest_acked = -1
         self.delivered = 0
@@ -126,6 +129,26 @@ class Path(Liveness):
     def ssthresh(self) -> float:
         """Slow-start threshold in bytes."""
         return self.congestion.ssthresh
+
+    @property
+    def pacing_rate(self) -> float | None:
+        """What the congestion control spreads packets to, bit/s; None: it does not."""
+        return self.congestion.pacing_rate
+
+    @property
+    def in_recovery(self) -> bool:
+        """Whether something was lost and nothing sent since was acknowledged."""
+        return self._losses.in_recovery
+
+    @property
+    def last_loss(self) -> float:
+        """When a loss was last noticed (s)."""
+        return self._losses.last
+
+    @property
+    def loss_interval(self) -> int:
+        """Bytes between losses: the last two, or since the last."""
+        return self._losses.interval(self.delivered)
 
     def can_send(self, size: int, now: float) -> bool:
         """Return whether an inner packet of `size` bytes would leave at once."""
@@ -297,7 +320,9 @@ class Path(Liveness):
         sample.prior_delivered = newest.delivered
         congestion.on_acked(sample)
         self.cwnd = congestion.cwnd
-        self.loss_ratio -= LOSS_GAIN * self.loss_ratio
+        if self.loss_ratio:
+            self.loss_ratio *= max(0.0, 1 - LOSS_GAIN * len(acked))
+            self._losses.on_acked(sent_time)
         return size
 
     def _sift(self, now: float) -> list[Data]:
@@ -312,7 +337,8 @@ class Path(Liveness):
         self.cwnd = self.congestion.cwnd
         self.bytes_in_flight -= size
         self.lost_datagrams += len(lost)
-        self.loss_ratio += LOSS_GAIN * (1 - self.loss_ratio)
+        self.loss_ratio += min(1.0, LOSS_GAIN * len(lost)) * (1 - self.loss_ratio)
+        self._losses.on_lost(lost[-1].time, self.delivered, now)
 
     def on_probe_answered(self, sent_time: float, now: float) -> Sequence[Data]:
         """Count what was sent before an answered probe as passed over; return what is lost by that."""

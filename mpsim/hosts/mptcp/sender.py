@@ -310,3 +310,16 @@ class MptcpSender:
     def unacknowledged(self) -> int:
         """Return the bytes in flight on all subflows."""
         return sum(subflow.bytes_in_flight for subflow in self.subflows)
+
+    def reorder_budget(self) -> float:
+        """Return the bytes of the receive window, which starts at what is acknowledged in order."""
+        return (self._beyond - self._una) * self.mss
+
+    def reorder_occupancy(self) -> int:
+        """Return about how many bytes wait at the receiver for others: not in flight, and not acknowledged in order."""
+        elsewhere = sum(subflow.bytes_in_flight + subflow.queued_bytes for subflow in self.subflows)
+        return max(0, (self._next - self._una) * self.mss - elsewhere)
+
+    def flow_bytes(self, flow: object) -> int:
+        """Return the bytes sent so far; all are of one flow."""
+        return self._next * self.mss
