@@ -23,7 +23,7 @@ DEFAULT_TUNNEL: Mapping[str, Any] = {
     "transport": "udp",
     "mode": "none",
     "classes": "protocol",
-    "queue": {"kind": "droptail", "size": "100p"},
+    "queue": {"kind": "droptail"},
     # A silent cut stops delivery for this long; links whose delays differ by more need more.
     "reorder": {"mode": "timeout", "timeout": "100ms"},
     "repair": [],
@@ -32,6 +32,14 @@ DEFAULT_TUNNEL: Mapping[str, Any] = {
 
 # What differs with the transport. TCP has a congestion control of its own, which a small queue would starve.
 TRANSPORT_TUNNEL: Mapping[str, Mapping[str, Any]] = {"tcp": {"congestion": "newreno"}}
+
+# What an ingress queue of each kind has. CoDel needs room to let a burst pass: Linux's limit (sch_codel.c), and that of
+# RFC 8290, section 5.2.3; its times are those of RFC 8289, section 4.3, and RFC 8290, section 5.2.
+INGRESS_QUEUE: Mapping[str, Mapping[str, Any]] = {
+    "droptail": {"size": "100p"},
+    "codel": {"size": "1000p", "target": "5ms", "interval": "100ms"},
+    "fq-codel": {"size": "10240p", "target": "5ms", "interval": "100ms", "flows": 1024},
+}
 
 # Runs without a tunnel, over the first link.
 DIRECT = "direct"

@@ -71,10 +71,22 @@ def _tunnel(raw: Raw) -> Iterator[Fault]:
         yield Fault("tunnel.mtu", f"max {largest}, what this transport leaves; given {mtu}")
     if isinstance(mtu, int) and limits.INNER_MTU[0] <= mtu < framing.LEAST_IPV6_MTU and _inner(raw) == "ipv6":
         yield Fault("tunnel.mtu", f"min {framing.LEAST_IPV6_MTU} with IPv6 inside (RFC 8200); given {mtu}")
+    queue = tunnel.get("queue")
+    yield from _queue(queue) if isinstance(queue, Mapping) else ()
     congestion = tunnel.get("congestion")
     named = congestion.get("name") if isinstance(congestion, Mapping) else congestion
     if tunnel.get("transport") == "tcp" and named == "none":
         yield Fault("tunnel.congestion", 'what TCP may do, which carries the paths; given "none"')
+
+
+def _queue(queue: Raw) -> Iterator[Fault]:
+    kind = queue.get("kind")
+    own = limits.QUEUE_KEYS.get(kind) if isinstance(kind, str) else None
+    for name in queue:
+        kinds = [other for other, names in limits.QUEUE_KEYS.items() if name in names]
+        if kinds and own is not None and name not in own:
+            told = f"not of a {kind} queue, only of {', '.join(kinds)}; given {shown(queue[name])}"
+            yield Fault(f"tunnel.queue.{name}", told)
 
 
 def _inner(raw: Raw) -> str:

@@ -15,6 +15,9 @@ WARMUP_S = (0.0, 3600.0)  # s
 DURATION_S = (0.1, 24 * 3600.0)  # s
 START_S = (-WARMUP_S[1], DURATION_S[1])  # s, of the measured interval
 REORDER_TIMEOUT_S = (0.001, 60.0)  # s
+CODEL_TARGET_S = (0.0001, 10.0)  # s
+CODEL_INTERVAL_S = (0.001, 60.0)  # s
+CODEL_FLOWS = (1, 65_536)  # queues
 PING_INTERVAL_S = (0.001, 3600.0)  # s
 PLAYOUT_S = (0.0, 10.0)  # s
 HANGUP_S = (2.0, 3600.0)  # s
@@ -54,7 +57,7 @@ WORDS: Mapping[str, Words] = {
     "tunnel.transport": Words(("udp", "tcp", "ip")),
     "tunnel.mode": Words(("none",), ("aead", "mac")),
     "tunnel.classes": Words(("protocol", "single")),
-    "tunnel.queue.kind": Words(("droptail",), ("codel", "fq-codel")),
+    "tunnel.queue.kind": Words(("droptail", "codel", "fq-codel")),
     "tunnel.reorder.mode": Words(("none", "timeout"), ("adaptive", "equalise", "detect")),
     "tunnel.repair": Words((), ("retransmit", "reinject", "duplicate", "parity")),
     "tunnel.backpressure": Words(("none",), ("rwnd",)),
@@ -72,6 +75,13 @@ LATER_KEYS: Mapping[str, tuple[str, ...]] = {
     "": ("shared",),
     "link": ("shared",),
     "event": ("restart", "readdress", "rebind"),
+}
+
+# Which keys of the ingress queue belong to which kind, besides those that all have.
+QUEUE_KEYS: Mapping[str, tuple[str, ...]] = {
+    "droptail": (),
+    "codel": ("target", "interval"),
+    "fq-codel": ("target", "interval", "flows"),
 }
 
 # Which keys belong to which kind of flow, besides those that all have.

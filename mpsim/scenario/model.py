@@ -37,6 +37,8 @@ _warmup_check, _warmup_text = times(*limits.WARMUP_S)
 _duration_check, _duration_text = times(*limits.DURATION_S)
 _start_check, _start_text = times(*limits.START_S)
 _reorder_check, _reorder_text = times(*limits.REORDER_TIMEOUT_S)
+_target_check, _target_text = times(*limits.CODEL_TARGET_S)
+_codel_check, _codel_text = times(*limits.CODEL_INTERVAL_S)
 _interval_check, _interval_text = times(*limits.PING_INTERVAL_S)
 _playout_check, _playout_text = times(*limits.PLAYOUT_S)
 _hangup_check, _hangup_text = times(*limits.HANGUP_S)
@@ -52,10 +54,13 @@ class Table(BaseModel):
 
 
 class IngressQueue(Table):
-    """The tunnel's own queue, where packets wait for a path."""
+    """The tunnel's own queue, where packets wait for a path; which keys belong to which kind: ``limits.QUEUE_KEYS``."""
 
     kind: Annotated[str, PlainValidator(word("tunnel.queue.kind"))] = "droptail"
     size: IngressSize = QueueSize(100, "packets")
+    target: Annotated[float, _target_check, _target_text] | None = None  # s, acceptable wait (CoDel)
+    interval: Annotated[float, _codel_check, _codel_text] | None = None  # s, about the longest round trip (CoDel)
+    flows: Annotated[int | None, wholes(*limits.CODEL_FLOWS)] = None  # queues (FQ-CoDel)
 
 
 class Reorder(Table):

@@ -18,7 +18,7 @@ from mpsim.scenario.cross import cross_faults, largest_payload, tables
 from mpsim.scenario.faults import faults_of, shown
 from mpsim.scenario.model import TABLES, Mptcp, Scenario
 from mpsim.scenario.overrides import apply, put
-from mpsim.systems import DEFAULT_TUNNEL, DIRECT, MPTCP, SYSTEMS, TRANSPORT_TUNNEL
+from mpsim.systems import DEFAULT_TUNNEL, DIRECT, INGRESS_QUEUE, MPTCP, SYSTEMS, TRANSPORT_TUNNEL
 
 UDP_PAYLOAD_BYTES = 1200
 _FLOW_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
@@ -145,7 +145,11 @@ def _fill_tunnel(raw: dict[str, Any]) -> list[Fault]:
     parts = files.merged(known.tunnel if known else {}, tunnel)
     transport = parts.get("transport")
     ours = TRANSPORT_TUNNEL.get(transport, {}) if isinstance(transport, str) else {}
-    raw["tunnel"] = files.merged(files.merged(DEFAULT_TUNNEL, ours), parts)
+    raw["tunnel"] = filled = files.merged(files.merged(DEFAULT_TUNNEL, ours), parts)
+    queue = filled.get("queue")
+    kind = queue.get("kind") if isinstance(queue, Mapping) else None
+    if isinstance(queue, Mapping) and isinstance(kind, str):
+        filled["queue"] = {**INGRESS_QUEUE.get(kind, {}), **queue}
     if system is None or known is not None:
         return []
     raw["tunnel"].pop("system")
