@@ -14,6 +14,13 @@ schedulers: Registry[Scheduler] = Registry(
         "active-backup": "mpsim.tunnel.schedulers.active_backup:ActiveBackup",
         "ecmp": "mpsim.tunnel.schedulers.ecmp:Ecmp",
         "overflow": "mpsim.tunnel.schedulers.overflow:Overflow",
+        "sttf": "mpsim.tunnel.schedulers.sttf:Sttf",
+        "stms": "mpsim.tunnel.schedulers.stms:Stms",
+        "srpt": "mpsim.tunnel.schedulers.srpt:Srpt",
+        "linux-default": "mpsim.tunnel.schedulers.linux_default:LinuxDefault",
+        "peekaboo": "mpsim.tunnel.schedulers.peekaboo:Peekaboo",
+        "musher": "mpsim.tunnel.schedulers.musher:Musher",
+        "smallest-delay": "mpsim.tunnel.schedulers.smallest_delay:SmallestDelay",
     },
 )
 
