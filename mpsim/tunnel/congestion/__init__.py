@@ -13,6 +13,9 @@ controllers: Registry[CongestionController] = Registry(
         "cubic": "mpsim.tunnel.congestion.cubic:Cubic",
         "rate-pull": "mpsim.tunnel.congestion.rate_pull:RatePull",
         "lia": "mpsim.tunnel.congestion.lia:Lia",
+        "olia": "mpsim.tunnel.congestion.olia:Olia",
+        "balia": "mpsim.tunnel.congestion.balia:Balia",
+        "wvegas": "mpsim.tunnel.congestion.wvegas:WVegas",
     },
 )
 
