@@ -18,6 +18,7 @@ from mpsim.tunnel.endpoint import Endpoint
 from mpsim.tunnel.fq_codel import FqCodel
 from mpsim.tunnel.incoming import Release
 from mpsim.tunnel.ingress import Ingress
+from mpsim.tunnel.liveness import DEAD_AFTER
 from mpsim.tunnel.loss_detection import DETECTORS, NEVER
 from mpsim.tunnel.path import Path as TunnelPath
 from mpsim.tunnel.reorder import FixedTimeout, PassOn, ReorderBuffer
@@ -29,8 +30,8 @@ DIRECTIONS: tuple[Direction, Direction] = ("inbound", "outbound")
 OUTER_MTU = framing.OUTER_MTU  # bytes that a path carries at most, outer headers included
 
 
-# Multipath TCP's option in a full segment: a mapping with 64-bit data sequence (RFC 8684, section 3.3).
-DATA_SEQUENCE_SIGNAL = 20
+# Multipath TCP's option in a full segment.
+DATA_SEQUENCE_SIGNAL = framing.MPTCP_MAPPING
 
 
 # Where Linux differs from what the RFC says and our controller does by default.
@@ -190,6 +191,22 @@ def _reorder(scenario: Scenario) -> Any:
     return make
 
 
+# The name of the only path of a tunnel over Multipath TCP.
+ONE_PATH = "mptcp"
+
+
+def one_path(scenario: Scenario) -> bool:
+    """Return whether the tunnel has a single path, one Multipath TCP connection over all links."""
+    return scenario.tunnel is not None and scenario.tunnel.transport == "mptcp"
+
+
+def _paths(scenario: Scenario) -> list[tuple[str, int]]:
+    """Return the name and the metric of each path."""
+    if one_path(scenario):
+        return [(ONE_PATH, 0)]
+    return [(link.name, link.metric) for link in scenario.link]
+
+
 def build_endpoint(scenario: Scenario, side: Side, *, epoch: int, random_seed: int | None = None) -> Endpoint:
     """Return one end of the scenario's tunnel.
 
@@ -203,27 +220,28 @@ def build_endpoint(scenario: Scenario, side: Side, *, epoch: int, random_seed: i
     detector = DETECTORS[tunnel.loss_detection]
     overhead = tunnel_overhead(scenario)
     # Over TCP the kernel has the window, and its send buffer says when it is full.
-    stream_based = tunnel.transport == "tcp"
+    stream_based = tunnel.transport in framing.STREAMS
     congestion = "none" if stream_based else tunnel.congestion
     paths = [
         TunnelPath(
             index,
-            name=link.name,
-            metric=link.metric,
+            name=name,
+            metric=metric,
             congestion=controllers.create(congestion, folder),
             detection=detector(),
             mss=inner_mtu(scenario) + overhead,
             overhead=overhead,
             budget=0.0 if stream_based else NEVER,
+            dead_after=NEVER if tunnel.liveness == "none" else DEAD_AFTER,
         )
-        for index, link in enumerate(scenario.link)
+        for index, (name, metric) in enumerate(_paths(scenario))
     ]
     siblings = Siblings()
     for path in paths:
         path.congestion.siblings = siblings
     return Endpoint(
         paths=paths,
-        scheduler=schedulers.create(tunnel.scheduler, folder),
+        scheduler=schedulers.create("greedy" if one_path(scenario) else tunnel.scheduler, folder),
         ingress=build_ingress(tunnel),
         reorder=_reorder(scenario),
         epoch=epoch,

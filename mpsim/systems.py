@@ -21,6 +21,7 @@ DEFAULT_TUNNEL: Mapping[str, Any] = {
     "congestion": "rate-pull",
     "loss_detection": "rfc9002",
     "transport": "udp",
+    "liveness": "probe",
     "mode": "none",
     "classes": "protocol",
     "queue": {"kind": "droptail"},
@@ -31,7 +32,10 @@ DEFAULT_TUNNEL: Mapping[str, Any] = {
 }
 
 # What differs with the transport. TCP has a congestion control of its own, which a small queue would starve.
-TRANSPORT_TUNNEL: Mapping[str, Mapping[str, Any]] = {"tcp": {"congestion": "newreno"}}
+TRANSPORT_TUNNEL: Mapping[str, Mapping[str, Any]] = {
+    "tcp": {"congestion": "newreno"},
+    "mptcp": {"congestion": "cubic", "scheduler": "min-rtt"},  # as the kernel's: windows of their own
+}
 
 # What an ingress queue of each kind has. CoDel needs room to let a burst pass: Linux's limit (sch_codel.c), and that of
 # RFC 8290, section 5.2.3; its times are those of RFC 8289, section 4.3, and RFC 8290, section 5.2.

@@ -75,7 +75,7 @@ def _tunnel(raw: Raw) -> Iterator[Fault]:
     yield from _queue(queue) if isinstance(queue, Mapping) else ()
     congestion = tunnel.get("congestion")
     named = congestion.get("name") if isinstance(congestion, Mapping) else congestion
-    if tunnel.get("transport") == "tcp" and named == "none":
+    if tunnel.get("transport") in framing.STREAMS and named == "none":
         yield Fault("tunnel.congestion", 'what TCP may do, which carries the paths; given "none"')
 
 

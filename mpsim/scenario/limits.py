@@ -54,7 +54,8 @@ class Words:
 # To make a reserved word work, move it to the left.
 WORDS: Mapping[str, Words] = {
     "tunnel.loss_detection": Words(("rfc9002", "nack")),
-    "tunnel.transport": Words(("udp", "tcp", "ip")),
+    "tunnel.transport": Words(("udp", "tcp", "ip", "mptcp")),
+    "tunnel.liveness": Words(("probe", "none")),
     "tunnel.mode": Words(("none",), ("aead", "mac")),
     "tunnel.classes": Words(("protocol", "single")),
     "tunnel.queue.kind": Words(("droptail", "codel", "fq-codel")),

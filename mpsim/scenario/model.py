@@ -78,6 +78,7 @@ class Tunnel(Table):
     congestion: ControllerSpec
     loss_detection: Annotated[str, PlainValidator(word("tunnel.loss_detection"))]
     transport: Annotated[str, PlainValidator(word("tunnel.transport"))]
+    liveness: Annotated[str, PlainValidator(word("tunnel.liveness"))]  # whether a silent path is given up
     mode: Annotated[str, PlainValidator(word("tunnel.mode"))]
     classes: Annotated[str, PlainValidator(word("tunnel.classes"))]  # sequence spaces: one a protocol, or a single one
     queue: IngressQueue

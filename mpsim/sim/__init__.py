@@ -26,6 +26,7 @@ from mpsim.build import (
     capacity_of,
     inner_mtu,
     is_multipath,
+    one_path,
     session_epoch,
     tcp_headers,
     tunnel_overhead,
@@ -42,7 +43,7 @@ from mpsim.sim.flows import Flow
 from mpsim.sim.kinds import build_flow
 from mpsim.sim.multipath import MptcpFlow, Way, build_multipath, senders, spread, tell
 from mpsim.sim.recorder import Recorder
-from mpsim.sim.stream import build_streams, sorted_by_stream, stream_keys
+from mpsim.sim.stream import build_streams, sorted_by_stream, stream_links
 from mpsim.sim.wiring import PortalStation, Station, Wire
 from mpsim.summary import aggregation_rows, failover_rows
 from mpsim.synthetic import Named, Synthesizer
@@ -85,7 +86,9 @@ class Simulation:
             self._build_portals(through)
         self.streams = build_streams(self.clock, scenario, self.portals, self.wires)
         self._connect()
-        self.multipath: list[tuple[MptcpSender, Station]] = []
+        self.multipath: list[tuple[MptcpSender, Station]] = [
+            (stream.sender, stream.sending) for stream in self.streams if isinstance(stream.sender, MptcpSender)
+        ]
         self.flows = [self._add_flow(number) for number in range(len(scenario.flow))]
         self.recorder = self._recorder()
         for event in scenario.event:
@@ -219,7 +222,7 @@ class Simulation:
             apply_event(wire.link, event, self.scenario, now)
             wire.arm()
         if (event.up is not None and event.how == "carrier") or event.up:
-            for portal in self.portals.values():
+            for portal in self.portals.values() if not one_path(self.scenario) else ():
                 if event.up:
                     portal.endpoint.on_path_available(index, now)
                 else:
@@ -337,9 +340,8 @@ def _synthesizer(scenario: Scenario) -> Synthesizer:
             for index in range(len(scenario.link)):
                 named[2 * number, index] = named[2 * number + 1, index] = Named(number, mss, index)
     transport = scenario.tunnel.transport if scenario.tunnel is not None else "udp"
-    streams = {key: index for index, link in enumerate(scenario.link) for key in stream_keys(link.name)}
     topology = scenario.topology
-    return Synthesizer(named, streams=streams, inner=topology.inner, outer=topology.outer, transport=transport)
+    return Synthesizer(named, streams=stream_links(scenario), inner=topology.inner, outer=topology.outer, transport=transport)
 
 
 def _after(line: Wire, onward: Callable[[Packet, float], object]) -> Callable[[Packet, float], object]:

@@ -27,10 +27,15 @@ INITIAL_RTT = 0.333  # section 6.2.2
 
 
 class Liveness:
-    """A path's round-trip time and its signs of life; all times in seconds."""
+    """A path's round-trip time and its signs of life; all times in seconds.
+
+    Parameters
+        dead_after: how long it may be silent while data is on its way; infinity: it is never given up
+    """
 
     __slots__ = (
         "carrier",
+        "dead_after",
         "down_since",
         "downs",
         "grace",
@@ -46,14 +51,15 @@ class Liveness:
         "waiting_since",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, dead_after: float = DEAD_AFTER) -> None:
+        self.dead_after = dead_after
         self.up = False
         self.carrier = True
         self.srtt = self.rttvar = self.latest_rtt = 0.0
         self.min_rtt = self.smallest_srtt = NEVER
         self.largest_srtt = 0.0
         self.waiting_since = NEVER  # unanswered since
-        self.grace = DEAD_AFTER  # how long that may last
+        self.grace = dead_after  # how long that may last
         self.next_probe = 0.0
         self.last_probe = -NEVER
         self.down_since = 0.0
@@ -63,7 +69,7 @@ class Liveness:
         """Begin to count silence: the answer may take a round trip on top of what is normal."""
         if self.waiting_since == NEVER:
             self.waiting_since = now
-            self.grace = max(DEAD_AFTER, self.probe_timeout())
+            self.grace = max(self.dead_after, self.probe_timeout())
 
     def probe_timeout(self) -> float:
         """Return the time after which an answer is overdue (RFC 9002, section 6.2.1), seconds."""

@@ -13,6 +13,7 @@ from mpsim.tunnel.liveness import DEAD_AFTER, PROBE_ACTIVE, Liveness
 from mpsim.tunnel.loss_detection import NEVER, LossDetection
 from mpsim.tunnel.loss_history import LossHistory
 from mpsim.tunnel.packet import Packet
+from mpsim.tunnel.repair.ledger import Ledger
 from mpsim.tunnel.wire import MICROSECONDS, OVERHEAD, SEQUENCE_MASK, Data, Feedback, expand
 from mpsim.units import BITS_PER_BYTE
 
@@ -33,6 +34,7 @@ class Path(Liveness):
         overhead: of them, what is not inner packet
         budget: bytes that the transport takes now; `Endpoint.on_path_writable` says anew. Control
             datagrams are never held back, and may bring it below zero
+        dead_after: without a sign of life it is down (s)
     """
 
     __slots__ = (  # more than thirty attributes: a dictionary would no longer share its keys
@@ -59,6 +61,7 @@ class Path(Liveness):
         "detection",
         "index",
         "last_sent",
+        "ledger",
         "loss_ratio",
         "lost_at",
         "lost_datagrams",
@@ -70,6 +73,8 @@ class Path(Liveness):
         "overhead",
         "queue",
         "queued_bytes",
+        "reinjected",
+        "retransmitted",
         "sent_bytes",
         "sent_datagrams",
     )
@@ -85,6 +90,7 @@ class Path(Liveness):
         metric: int = 0,
         overhead: int = OVERHEAD,
         budget: float = NEVER,
+        dead_after: float = DEAD_AFTER,
     ) -> None:
         self.index, self.name, self.metric = index, name, metric
         self.overhead = overhead
@@ -92,7 +98,7 @@ class Path(Liveness):
         self.congestion = congestion
         self.detection = detection
         self.mss = mss
-        super().__init__()
+        super().__init__(dead_after)
         self.delivery_rate = 0.0
         self.loss_ratio = 0.0
         self.bytes_in_flight = 0
@@ -119,6 +125,8 @@ class Path(Liveness):
         self.sent_datagrams = self.sent_bytes = self.lost_datagrams = 0
         self.control_datagrams = self.control_bytes = 0
         self.acked_datagrams = 0
+        self.retransmitted = self.reinjected = 0  # of the datagrams sent: repetitions of lost, of stalled ones
+        self.ledger = Ledger()  # of packets that are on their way more than once; a tunnel's paths share one
         congestion.start(mss, 0.0)
         # A copy, kept wherever the algorithm was told something: it is asked for with every packet.
         self.cwnd = congestion.cwnd
@@ -182,8 +190,13 @@ class Path(Liveness):
     ) -> Data:
         """Number an inner packet for this path, and take note of its leaving now."""
         number = self.next_sequence
-        self.next_sequence = number + 1
         sent = Data(epoch, self.index, number, now_us, cls, sequence, packet, flags, 0, 0, self.overhead)
+        self.send(sent, now)
+        return sent
+
+    def send(self, sent: Data, now: float) -> None:
+        """Take note that a datagram which has this path's next number leaves now."""
+        self.next_sequence = sent.path_sequence + 1
         size = sent.size
         self.budget -= size
         if not self.bytes_in_flight:
@@ -207,13 +220,16 @@ class Path(Liveness):
         if congestion.pacing_rate is not None:
             begin = max(self._next_send, now - PACING_SLACK)
             self._next_send = begin + size * BITS_PER_BYTE / congestion.pacing_rate
-        return sent
+
+    def flight_after(self, number: int) -> list[Data]:
+        """Return what is in flight beyond path sequence `number`, the oldest first; not what feedback passed over."""
+        return [sent for sent in self._flight if sent.path_sequence > number]
 
     def heard(self, now: float) -> None:
         """Take note of proof that what is sent on this path arrives."""
         if self._flight or self._missing:
             self.waiting_since = now
-            self.grace = DEAD_AFTER
+            self.grace = self.dead_after
         else:
             self.waiting_since = NEVER
 
@@ -288,6 +304,8 @@ class Path(Liveness):
         size = 0
         for sent in acked:
             size += sent.size
+        if self.ledger.entries:
+            self.ledger.on_acked(acked)
         self.acked_datagrams += len(acked)
         self.bytes_in_flight = in_flight - size
         delivered = self.delivered = self.delivered + size
