@@ -52,6 +52,7 @@ class StubView:
         self.paths = paths
         self.waiting = [packet(number) for number in range(3)]
         self.budget = 100.0 * MSS
+        self.stalled = 0
         self.flows: dict[object, int] = {}
 
     def backlog(self) -> int:
@@ -73,6 +74,10 @@ class StubView:
     def reorder_occupancy(self) -> int | None:
         """Return that it is not known."""
         return None
+
+    def stalls(self) -> int:
+        """Return what tests say."""
+        return self.stalled
 
     def flow_bytes(self, flow: object) -> int:
         """Return the bytes of a flow that have left."""

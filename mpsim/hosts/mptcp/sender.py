@@ -93,6 +93,7 @@ class MptcpSender:
         self._packet = Packet(mss + header + MAPPING_SIZE, flow, None)  # what a scheduler is asked about
         self._now = 0.0
         self._stopped = False
+        self._stalls = 0  # times that the receiver had no room
         scheduler.attach(self, random)
 
     # Life.
@@ -201,6 +202,7 @@ class MptcpSender:
         if self._stopped or not self._has_more():
             return False
         if self._next >= self._beyond:
+            self._stalls += 1
             return self._relieve(usable)
         chosen = self._chosen(usable)
         if not chosen or any(len(one.waiting) >= MOST_QUEUED for one in chosen):
@@ -319,6 +321,10 @@ class MptcpSender:
         """Return about how many bytes wait at the receiver for others: not in flight, and not acknowledged in order."""
         elsewhere = sum(subflow.bytes_in_flight + subflow.queued_bytes for subflow in self.subflows)
         return max(0, (self._next - self._una) * self.mss - elsewhere)
+
+    def stalls(self) -> int:
+        """Return how often there was data and no room for it."""
+        return self._stalls
 
     def flow_bytes(self, flow: object) -> int:
         """Return the bytes sent so far; all are of one flow."""

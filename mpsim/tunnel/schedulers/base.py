@@ -19,6 +19,9 @@ from random import Random
 from typing import ClassVar, Protocol
 
 from mpsim.tunnel.packet import Packet
+from mpsim.units import BITS_PER_BYTE
+
+UNLIMITED = float("inf")
 
 
 class PathView(Protocol):
@@ -93,6 +96,13 @@ class PathView(Protocol):
         """Return whether a packet of `size` bytes would leave at once: window, pacing, path up."""
 
 
+def window_of(path: PathView) -> float:
+    """Return a path's window in bytes; where it has none, as over TCP, what its delivery rate puts on the way."""
+    if path.cwnd < UNLIMITED:
+        return path.cwnd
+    return max(path.delivery_rate / BITS_PER_BYTE * path.srtt, path.mss)
+
+
 class SchedulerView(Protocol):
     """What a scheduler may read of its tunnel (`self.view`)."""
 
@@ -114,6 +124,9 @@ class SchedulerView(Protocol):
 
     def reorder_occupancy(self) -> int | None:
         """Return how many bytes wait there now; None: not known (a tunnel's other end does not tell)."""
+
+    def stalls(self) -> int:
+        """Return how often so far something had to wait because there was no room; a tunnel is never told."""
 
     def flow_bytes(self, flow: object) -> int:
         """Return the bytes of a flow that have left so far; counted only where `counts_flows` says so."""
