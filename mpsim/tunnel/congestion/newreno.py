@@ -62,7 +62,10 @@ class NewReno(CongestionController):
     def _reduce(self, now: float) -> None:
         self._before = (self.cwnd, self.ssthresh)
         self._recovery_start = now
-        self.ssthresh = max(self.cwnd * self.beta, self.minimum_window * self.mss)
+        self.ssthresh = max(self.cwnd * self._left_by_loss(), self.minimum_window * self.mss)
+
+    def _left_by_loss(self) -> float:
+        return self.beta
 
     def on_loss_undone(self, now: float) -> None:
         if self._before is not None:
