@@ -1,9 +1,13 @@
 """DAPS: delay-aware packet scheduling (Kuhn et al., ICC 2014, algorithm 1; mptcp_daps.c).
 
 A schedule is planned for the least common multiple of the paths' forward delays: whenever a path's delay has
-passed again, the next packets of its window are its own. The packets of a far path are thus those that
-come behind all that nearer paths deliver meanwhile, and they leave at once. What is planned for a path whose window is
-full waits on its own queue, as long as there is an open path that something behind it might go by.
+passed again, the next packets, as many as its window has, are its own. The packets of a far path are thus
+those that come behind all that nearer paths deliver meanwhile, and they leave at once. What is planned for a path of a
+full window waits on its own queue, as long as there is an open path that something behind it might go by.
+
+The paper lets a path deliver one window in each forward delay. Windows are clocked by acknowledgements, so that it is
+one in each round trip, the first after half of it: of the multiples of the forward delay the odd ones. With the
+paper's plan what goes by a far path comes too early, by half the difference of the round-trip times.
 """
 
 from __future__ import annotations
@@ -32,14 +36,23 @@ class Daps(Scheduler):
     Parameters
         round_to: forward delays are rounded to a multiple of this, seconds (mptcp_daps.c: 4 ms)
         smoothing: weight of the newest window in the average that is planned with, ratio (mptcp_daps.c: 1/8)
+        ack_clocked: count that a window leaves once in a round trip, not, as in the paper, in each forward delay
         longest: a schedule is planned no further, seconds (own choice: the least common multiple can be huge)
     """
 
     name = "daps"
 
-    def __init__(self, *, round_to: float = 0.004, smoothing: float = 0.125, longest: float = 1.0) -> None:
+    def __init__(
+        self,
+        *,
+        round_to: float = 0.004,
+        smoothing: float = 0.125,
+        ack_clocked: bool = False,
+        longest: float = 1.0,
+    ) -> None:
         self.round_to = round_to
         self.smoothing = smoothing
+        self.ack_clocked = ack_clocked
         self.longest = longest
         self._turns: list[Turn] = []  # the last one is the next
         self._windows: dict[int, tuple[float, float]] = {}  # by index: average (bytes), when next to be looked at (s)
@@ -75,12 +88,12 @@ class Daps(Scheduler):
         if not known:
             return
         delays = [self._delay(path) for path in known]
-        period = min(lcm(*delays), max(round(self.longest / MILLISECOND), *delays))
-        times = sorted({tick for delay in delays for tick in range(delay, period + 1, delay)})
-        for time in times:
-            for path, delay in zip(known, delays, strict=True):
-                if not time % delay:
-                    yield path.index, max(1, round(self._window(path) / path.mss))
+        step = 2 if self.ack_clocked else 1
+        period = step * min(lcm(*delays), max(round(self.longest / MILLISECOND), *delays))
+        turns = [(time, rank) for rank, delay in enumerate(delays) for time in range(delay, period + 1, step * delay)]
+        for _, rank in sorted(turns):
+            path = known[rank]
+            yield path.index, max(1, round(self._window(path) / path.mss))
 
     def _delay(self, path: PathView) -> int:
         """Return the forward delay in whole milliseconds, at least one."""
