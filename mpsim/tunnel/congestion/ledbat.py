@@ -11,7 +11,7 @@ ALLOWED_INCREASE = 1  # packets
 CURRENT_FILTER = 4  # samples
 BASE_HISTORY = 10  # minutes
 MINUTE = 60.0  # s
-# Slow start ends at this share of the target (draft-irtf-iccrg-ledbat-plus-plus, section 4.2), which the RFC leaves open.
+# Of the target, where slow start ends, which the RFC leaves open (draft-irtf-iccrg-ledbat-plus-plus, section 4.2).
 SLOW_START_SHARE = 0.75
 
 _INFINITY = float("inf")
