@@ -231,7 +231,8 @@ class Portal:
                     "control_bytes": path.control_bytes,
                     "sent": self._sent[path.index],
                     "received": self._received[path.index],
-                    "retransmitted": self._channels[path.index].retransmitted(),
+                    "retransmitted": path.retransmitted + self._channels[path.index].retransmitted(),
+                    "reinjected": path.reinjected,
                 }
                 for path in endpoint.paths
             ],

@@ -74,7 +74,7 @@ def path_rows(scenario: Scenario, records: Mapping[str, Any]) -> list[dict[str, 
                     "srtt_s": srtt.summary(50, 95),
                     "lost_ratio": change["lost"] / change["datagrams"] if change["datagrams"] else None,
                     "retransmitted": change["retransmitted"],
-                    "reinjected": 0,
+                    "reinjected": change["reinjected"],
                 }
             )
     return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, Literal
@@ -11,7 +11,8 @@ from mpsim.network.link import Link, bandwidth_delay_product
 from mpsim.network.loss import Bernoulli, GilbertElliott, Loss
 from mpsim.network.rate import ConstantRate, Rate, TraceRate
 from mpsim.network.traces import read_mahimahi
-from mpsim.scenario import EventSpec, FlowSpec, LinkSpec, Scenario, Tunnel
+from mpsim.registry import split
+from mpsim.scenario import EventSpec, FlowSpec, LinkSpec, Scenario, Tunnel, limits
 from mpsim.tunnel import framing
 from mpsim.tunnel.congestion import CongestionController, Siblings, controllers
 from mpsim.tunnel.endpoint import Endpoint
@@ -21,7 +22,9 @@ from mpsim.tunnel.ingress import Ingress
 from mpsim.tunnel.liveness import DEAD_AFTER
 from mpsim.tunnel.loss_detection import DETECTORS, NEVER
 from mpsim.tunnel.path import Path as TunnelPath
-from mpsim.tunnel.reorder import FixedTimeout, PassOn, ReorderBuffer
+from mpsim.tunnel.reorder import AdaptiveTimeout, Detect, Equalise, FixedTimeout, PassOn, ReorderBuffer
+from mpsim.tunnel.repair import repairs
+from mpsim.tunnel.repair.outlet import RepairTime
 from mpsim.tunnel.schedulers import schedulers
 
 Side = Literal["local", "remote"]
@@ -179,16 +182,34 @@ def build_ingress(tunnel: Tunnel) -> Ingress:
     )
 
 
-def _reorder(scenario: Scenario) -> Any:
-    assert scenario.tunnel is not None  # an endpoint exists only with a tunnel
-    spec = scenario.tunnel.reorder
+# Repairs that take a round trip: a reorder buffer that knows of a loss waits for them.
+_ASKING = frozenset({"retransmit", "reinject"})
+
+
+def _reorder(tunnel: Tunnel, paths: Sequence[TunnelPath]) -> Callable[[Release], ReorderBuffer]:
+    spec = tunnel.reorder
+    asks = any(split(one)[0] in _ASKING for one in tunnel.repair)
+    repair = RepairTime(paths) if asks else None
+    given = {key: getattr(spec, key) for key in limits.REORDER_KEYS[spec.mode] if getattr(spec, key) is not None}
 
     def make(deliver: Release) -> ReorderBuffer:
         if spec.mode == "none":
             return PassOn(deliver)
-        return FixedTimeout(deliver, timeout=spec.timeout)
+        if spec.mode == "equalise":
+            return Equalise(deliver, **given)
+        if spec.mode == "adaptive":
+            return AdaptiveTimeout(deliver, repair=repair, **given)
+        if spec.mode == "detect":
+            return Detect(deliver, repair=repair, **given)
+        return FixedTimeout(deliver, **given)
 
     return make
+
+
+def _repair_patience(tunnel: Tunnel, paths: Sequence[TunnelPath]) -> Callable[[], float]:
+    """Return what says how long a packet is worth sending again: as long as the other end's reorder buffer waits."""
+    timeout = tunnel.reorder.timeout
+    return (lambda: timeout) if tunnel.reorder.mode == "timeout" else RepairTime(paths, least=timeout)
 
 
 # The name of the only path of a tunnel over Multipath TCP.
@@ -243,11 +264,13 @@ def build_endpoint(scenario: Scenario, side: Side, *, epoch: int, random_seed: i
         paths=paths,
         scheduler=schedulers.create("greedy" if one_path(scenario) else tunnel.scheduler, folder),
         ingress=build_ingress(tunnel),
-        reorder=_reorder(scenario),
+        reorder=_reorder(tunnel, paths),
         epoch=epoch,
         random=stream(scenario.seed if random_seed is None else random_seed, "scheduler", side),
         announce=tunnel.reorder.mode != "none",
         patience=tunnel.reorder.timeout if tunnel.reorder.mode != "none" else None,
+        repairs=[repairs.create(spec, folder) for spec in tunnel.repair],
+        repair_patience=_repair_patience(tunnel, paths),
     )
 
 

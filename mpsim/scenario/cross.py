@@ -16,7 +16,7 @@ from mpsim.errors import Fault
 from mpsim.registry import unknown
 from mpsim.scenario import limits
 from mpsim.scenario.faults import shown
-from mpsim.systems import DIRECT
+from mpsim.systems import WITHOUT_TUNNEL
 from mpsim.tunnel import framing
 from mpsim.units import format_time, parse_time
 
@@ -48,6 +48,11 @@ def tables(raw: Raw, name: str) -> Iterator[tuple[str, Raw]]:
 def _one_way(raw: Raw) -> Iterator[Fault]:
     if "mptcp" in raw and "tunnel" in raw:
         yield Fault("mptcp", "either [mptcp] or [tunnel]; given both")
+    own, topology = raw.get("mptcp"), raw.get("topology")
+    if isinstance(own, Mapping) and own.get("ends") == "proxies" and isinstance(topology, Mapping):
+        delay = topology.get("server_delay")
+        if seconds(delay):
+            yield Fault("topology.server_delay", f"0s beside proxies, which stand at the server; given {shown(delay)}")
 
 
 def _word(raw: Raw, table: str, key: str) -> str:
@@ -71,12 +76,22 @@ def _tunnel(raw: Raw) -> Iterator[Fault]:
         yield Fault("tunnel.mtu", f"max {largest}, what this transport leaves; given {mtu}")
     if isinstance(mtu, int) and limits.INNER_MTU[0] <= mtu < framing.LEAST_IPV6_MTU and _inner(raw) == "ipv6":
         yield Fault("tunnel.mtu", f"min {framing.LEAST_IPV6_MTU} with IPv6 inside (RFC 8200); given {mtu}")
+    reorder = tunnel.get("reorder")
+    yield from _reorder(reorder) if isinstance(reorder, Mapping) else ()
     queue = tunnel.get("queue")
     yield from _queue(queue) if isinstance(queue, Mapping) else ()
     congestion = tunnel.get("congestion")
     named = congestion.get("name") if isinstance(congestion, Mapping) else congestion
     if tunnel.get("transport") in framing.STREAMS and named == "none":
         yield Fault("tunnel.congestion", 'what TCP may do, which carries the paths; given "none"')
+
+
+def _reorder(reorder: Raw) -> Iterator[Fault]:
+    mode = reorder.get("mode")
+    own = limits.REORDER_KEYS.get(mode) if isinstance(mode, str) else None
+    for name in ("late", "offset", "inactive"):
+        if own is not None and name in reorder and name not in own:
+            yield Fault(f"tunnel.reorder.{name}", f'not beside mode "{mode}"; given {shown(reorder[name])}')
 
 
 def _queue(queue: Raw) -> Iterator[Fault]:
@@ -185,7 +200,7 @@ def largest_payload(flow: Raw, raw: Raw) -> int:
     """Bytes of payload that fit into one packet of a flow, by what it crosses."""
     headers = framing.udp_headers(_inner(raw))
     tunnel = raw.get("tunnel")
-    if not isinstance(tunnel, Mapping) or tunnel.get("system") == DIRECT or flow.get("via", "tunnel") != "tunnel":
+    if not isinstance(tunnel, Mapping) or tunnel.get("system") in WITHOUT_TUNNEL or flow.get("via", "tunnel") != "tunnel":
         return framing.OUTER_MTU - headers
     mtu, largest = tunnel.get("mtu"), _largest_mtu(raw)
     if not isinstance(mtu, int) or not limits.INNER_MTU[0] <= mtu <= largest:

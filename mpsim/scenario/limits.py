@@ -15,6 +15,8 @@ WARMUP_S = (0.0, 3600.0)  # s
 DURATION_S = (0.1, 24 * 3600.0)  # s
 START_S = (-WARMUP_S[1], DURATION_S[1])  # s, of the measured interval
 REORDER_TIMEOUT_S = (0.001, 60.0)  # s
+REORDER_OFFSET_S = (0.0, 60.0)  # s
+REORDER_INACTIVE = (1, 1_000_000)  # arrivals
 CODEL_TARGET_S = (0.0001, 10.0)  # s
 CODEL_INTERVAL_S = (0.001, 60.0)  # s
 CODEL_FLOWS = (1, 65_536)  # queues
@@ -59,9 +61,10 @@ WORDS: Mapping[str, Words] = {
     "tunnel.mode": Words(("none",), ("aead", "mac")),
     "tunnel.classes": Words(("protocol", "single")),
     "tunnel.queue.kind": Words(("droptail", "codel", "fq-codel")),
-    "tunnel.reorder.mode": Words(("none", "timeout"), ("adaptive", "equalise", "detect")),
-    "tunnel.repair": Words((), ("retransmit", "reinject", "duplicate", "parity")),
+    "tunnel.reorder.mode": Words(("none", "timeout", "adaptive", "equalise", "detect")),
+    "tunnel.reorder.late": Words(("pass", "drop")),
     "tunnel.backpressure": Words(("none",), ("rwnd",)),
+    "mptcp.ends": Words(("hosts", "proxies")),
     "topology.inner": Words(("ipv4", "ipv6")),
     "topology.outer": Words(("ipv4", "ipv6")),
     "flow.kind": Words(("tcp", "udp", "ping", "echo", "voip", "pcap", "scapy"), ("web",)),
@@ -83,6 +86,15 @@ QUEUE_KEYS: Mapping[str, tuple[str, ...]] = {
     "droptail": (),
     "codel": ("target", "interval"),
     "fq-codel": ("target", "interval", "flows"),
+}
+
+# Which keys belong to which mode of the reorder buffer; `timeout` may be said in all of them.
+REORDER_KEYS: Mapping[str, tuple[str, ...]] = {
+    "none": (),
+    "timeout": ("timeout", "late"),
+    "adaptive": ("timeout", "late", "offset", "inactive"),
+    "equalise": ("timeout", "offset", "inactive"),
+    "detect": ("timeout", "late", "inactive"),
 }
 
 # Which keys belong to which kind of flow, besides those that all have.

@@ -10,6 +10,8 @@ from mpsim.tunnel.ingress import ClassQueue, Ingress
 from mpsim.tunnel.loss_detection import NEVER
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.path import Path
+from mpsim.tunnel.repair.base import Repair
+from mpsim.tunnel.repair.outlet import Repairs
 from mpsim.tunnel.schedulers.base import Scheduler
 from mpsim.tunnel.wire import MICROSECONDS, SEQUENCE_MASK
 from mpsim.units import BITS_PER_BYTE
@@ -30,6 +32,7 @@ class Dispatch:
         epoch: this session's number
         random: a seeded stream, for the scheduler
         patience: how long the other end's resequencer waits for a packet, seconds; None: not known
+        repairs: what is sent again, or twice
     """
 
     __slots__ = (
@@ -40,12 +43,14 @@ class Dispatch:
         "_patience",
         "_picks",
         "_queued",
+        "_tell_repairs",
         "_tell_sent",
         "due",
         "eligible",
         "ingress",
         "out",
         "paths",
+        "repairs",
         "scheduler",
         "trace",
     )
@@ -59,6 +64,7 @@ class Dispatch:
         epoch: int,
         random: Random,
         patience: float | None = None,
+        repairs: Repairs,
     ) -> None:
         self.paths = paths
         self.scheduler = scheduler
@@ -76,6 +82,8 @@ class Dispatch:
         self._picks = type(scheduler).pick is not Scheduler.pick
         self._flows: dict[object, int] | None = {} if scheduler.counts_flows else None
         self._patience = patience
+        self.repairs = repairs
+        self._tell_repairs = any(type(repair).on_sent is not Repair.on_sent for repair in repairs.repairs)
         scheduler.attach(self, random)
 
     def paths_changed(self, *, patient: bool) -> None:
@@ -88,7 +96,7 @@ class Dispatch:
             hoped = [path for path in self.paths if patient and path.carrier and not path.downs]
             lowest = min(path.metric for path in (*up, *hoped))
             up = [path for path in up if path.metric == lowest]
-        self.eligible = up
+        self.eligible = self.repairs.eligible = up
         self._idle_noted = False
 
     def take_back(self, path: Path) -> None:
@@ -100,10 +108,26 @@ class Dispatch:
 
     def run(self, now: float) -> None:
         """Give packets to paths, until there are none or the scheduler wants to wait."""
+        repairs = self.repairs
+        if repairs.waiting:
+            self._place_repairs(now)
         if self.ingress.active or self._queued or self._orphans:
             self._schedule(now)
-        elif not self._idle_noted:
+        elif not self._idle_noted and not repairs.waiting:
             self._note_idle()
+        if repairs.repairs:
+            if repairs.waiting:  # copies and parity of what has just left
+                self._place_repairs(now)
+            self.due = min(self.due, repairs.next_timeout())
+
+    def _place_repairs(self, now: float) -> None:
+        """Send what repairs ask for, as far as windows allow."""
+        for path in self.eligible:
+            self.due = min(self.due, path.pacing_alarm(now))
+        for sent in self.repairs.place(now, int(now * MICROSECONDS) & SEQUENCE_MASK):
+            self._idle_noted = False
+            self.out.append(sent)
+            self.due = min(self.due, self.paths[sent.path].next_timeout(), now + self.repairs.reaction)
 
     def _note_idle(self) -> None:
         """Nothing is left to send: a path with room in its window is limited by its application."""
@@ -177,6 +201,8 @@ class Dispatch:
             self._count(packet)
         if self.trace is not None:
             self.trace.append((queue.cls, sequence, packet.entered))
+        if len(chosen) > 1:
+            self.repairs.ledger.expect(queue.cls, sequence, len(chosen))
         flags = 0
         for path in chosen:
             if path.can_send(packet.size, now):
@@ -195,9 +221,12 @@ class Dispatch:
         self, path: Path, packet: Packet, cls: int, sequence: int, flags: int, now: float, now_us: int
     ) -> None:
         was_empty = not path.bytes_in_flight
-        self.out.append(path.transmit(packet, cls, sequence, flags, self._epoch, now, now_us))
+        sent = path.transmit(packet, cls, sequence, flags, self._epoch, now, now_us)
+        self.out.append(sent)
         if was_empty:
-            self.due = min(self.due, path.next_timeout())
+            self.due = min(self.due, path.next_timeout(), now + self.repairs.reaction)
+        if self._tell_repairs and not flags:
+            self.repairs.on_sent(sent, now)
         if self._tell_sent:
             self.scheduler.on_sent(path, packet, now)
 
@@ -260,6 +289,10 @@ class Dispatch:
     def reorder_occupancy(self) -> int | None:
         """Return that it is not known."""
         return None
+
+    def stalls(self) -> int:
+        """Return 0: the other end does not tell."""
+        return 0
 
     def flow_bytes(self, flow: object) -> int:
         """Return the bytes of a flow that have left so far."""

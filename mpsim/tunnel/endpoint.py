@@ -17,7 +17,7 @@ is harmless; `next_timeout` may answer too early for the same reason, but never 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 from mpsim.tunnel.datagrams import FLAG_REPLY, MOST_SKIP_RANGES, Data, Datagram, Feedback, Probe, Skip
@@ -29,6 +29,8 @@ from mpsim.tunnel.loss_detection import NEVER
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.path import Path
 from mpsim.tunnel.reorder import ReorderBuffer
+from mpsim.tunnel.repair.base import Repair
+from mpsim.tunnel.repair.outlet import Repairs
 from mpsim.tunnel.schedulers.base import Scheduler
 from mpsim.tunnel.wire import MICROSECONDS, SEQUENCE_MASK, WireError, decode, elapsed, microseconds
 
@@ -52,6 +54,8 @@ class Endpoint:
         random: a seeded stream, for the scheduler
         announce: tell the other end what it need not wait for (when it resequences)
         patience: how long the other end's resequencer waits for a packet, seconds; None: not known
+        repairs: ways to make good what paths lose
+        repair_patience: how long after its first sending a packet is worth sending again, seconds
     """
 
     def __init__(
@@ -65,6 +69,8 @@ class Endpoint:
         random: Random,
         announce: bool = True,
         patience: float | None = None,
+        repairs: Sequence[Repair] = (),
+        repair_patience: Callable[[], float] = lambda: PATIENCE,
     ) -> None:
         self.paths = list(paths)
         self.scheduler = scheduler
@@ -72,7 +78,10 @@ class Endpoint:
         self.epoch = epoch
         self.announce = announce
         negative = any(path.detection.negative for path in paths)
-        self.dispatch = Dispatch(self.paths, scheduler, ingress, epoch=epoch, random=random, patience=patience)
+        self.repairs = Repairs(repairs, paths=self.paths, epoch=epoch, patience=repair_patience)
+        self.dispatch = Dispatch(
+            self.paths, scheduler, ingress, epoch=epoch, random=random, patience=patience, repairs=self.repairs
+        )
         self.rejected: Counter[str] = Counter()
         self.incoming = Incoming(len(paths), reorder, rejected=self.rejected, negative=negative)
         self._peer_epoch: int | None = None
@@ -96,6 +105,9 @@ class Endpoint:
         """Take what is to be sent now, in order; each datagram's `path` says by which path."""
         dispatch = self.dispatch
         dispatch.run(now)
+        if self.repairs.given_up:
+            given_up, self.repairs.given_up = self.repairs.given_up, []
+            self._give_up(given_up, now)
         if dispatch.due < self._alarm:
             self._alarm = dispatch.due
         dispatch.due = NEVER
@@ -235,21 +247,26 @@ class Endpoint:
 
     # Losses, and paths that come and go.
 
-    def _abandon(self, path: Path, lost: Iterable[Data], now: float) -> None:
-        """Give up what was lost: nobody sends it again, and the other end need not wait for it."""
-        numbers: dict[int, list[int]] = {}
-        size = 0
-        for sent in lost:
-            numbers.setdefault(sent.cls, []).append(sent.tunnel_sequence)
-            size += sent.size
-        if not numbers:
+    def _abandon(self, path: Path, lost: Sequence[Data], now: float) -> None:
+        """Take note of a path's losses; what nobody sends again is given up."""
+        size = sum(sent.size for sent in lost)
+        if not size:
             return
-        self.abandoned_packets += sum(map(len, numbers.values()))
         self.scheduler.on_lost(path, size, now)
+        given_up = self.repairs.on_lost(lost, now)
+        if given_up:
+            self._give_up(given_up, now)
+
+    def _give_up(self, packets: Sequence[tuple[int, int]], now: float) -> None:
+        """Tell the other end not to wait for these packets (class, tunnel sequence)."""
+        self.abandoned_packets += len(packets)
         if not self.announce:
             return
+        numbers: dict[int, list[int]] = {}
+        for cls, sequence in packets:
+            numbers.setdefault(cls, []).append(sequence)
         eligible = self.dispatch.eligible
-        carrier = eligible[0] if eligible else path
+        carrier = eligible[0] if eligible else self.paths[0]
         for cls, sequences in numbers.items():
             ranges = _ranges(sorted(sequences))
             for begin in range(0, len(ranges), MOST_SKIP_RANGES):
@@ -305,6 +322,9 @@ class Endpoint:
         for path, receiver in zip(self.paths, self.incoming.receivers, strict=True):
             self._path_time(path, now)
             alarm = min(alarm, path.next_timeout(), receiver.next_timeout(path.srtt), path.pacing_alarm(now))
+        if self.repairs.repairs:
+            self.repairs.on_time(now)
+            alarm = min(alarm, self.repairs.next_timeout())
         alarm = min(alarm, self.incoming.on_time(now), self._patient_until)
         # What rounding leaves due now is looked at again a tick of the wire's clock later.
         self._alarm = alarm if alarm > now else now + 1 / MICROSECONDS

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from mpsim.tunnel.datagrams import Data, Feedback, Skip
+from mpsim.tunnel.datagrams import DATA, Data, Feedback, Skip
 from mpsim.tunnel.loss_detection import NEVER
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.receiver import PathReceiver
 from mpsim.tunnel.reorder import ReorderBuffer
+from mpsim.tunnel.repair.recovery import Recovery
 from mpsim.tunnel.wire import expand, microseconds
 
 Release = Callable[[Packet], object]
@@ -30,6 +31,7 @@ class Incoming:
     __slots__ = (
         "_make_reorder",
         "_negative",
+        "_recoveries",
         "_rejected",
         "deliverable",
         "delivered_packets",
@@ -37,6 +39,7 @@ class Incoming:
         "feedback_wanted",
         "received_data",
         "receivers",
+        "recovered_packets",
         "reorder",
         "trace",
     )
@@ -54,15 +57,17 @@ class Incoming:
         self._rejected = rejected
         self.receivers = [PathReceiver(negative=negative) for _ in range(paths)]
         self.reorder: dict[int, ReorderBuffer] = {}
+        self._recoveries: dict[int, Recovery] = {}  # of the classes that come with parity
         self.deliverable: list[Packet] = []  # in order; the buffers append to this very list
         self.feedback_wanted = False  # some path's feedback is due now
         self.trace: list[tuple[int, int, float]] | None = None  # (class, tunnel sequence, time of release)
-        self.duplicates = self.received_data = self.delivered_packets = 0
+        self.duplicates = self.received_data = self.delivered_packets = self.recovered_packets = 0
 
     def restart(self) -> None:
         """Begin anew: the other end has."""
         self.receivers = [PathReceiver(negative=self._negative) for _ in self.receivers]
         self.reorder.clear()
+        self._recoveries.clear()
 
     def receive(self, datagram: Data, path: int, now: float, rtt: float) -> float:  # noqa: C901  # hot
         """Take data from path number `path`; return when its feedback or its wait is due (s).
@@ -94,14 +99,36 @@ class Incoming:
             due = min(due, receiver.wait_ends(rtt))
         self.received_data += 1
         packet = datagram.packet
+        if datagram.type != DATA:
+            return min(due, self._take_parity(sequence, datagram, buffer, now))
         if self.trace is not None:
             packet.cls, packet.number = datagram.cls, sequence
-        if not buffer.insert(sequence, packet, now):
+        if not buffer.insert(sequence, packet, now, path, number, datagram.sent_us):
             self.duplicates += 1
-        elif buffer.occupancy_bytes == packet.size:
+        elif buffer.occupancy_bytes == packet.size or (buffer.eager and buffer.occupancy_bytes):
             # The first to be held. Those after it are due later, and a time too early is harmless.
-            return min(due, buffer.next_timeout())
+            due = min(due, buffer.next_timeout())
+        if self._recoveries:
+            recovery = self._recoveries.get(datagram.cls)
+            if recovery is not None:
+                return min(due, self._insert_recovered(recovery.on_packet(sequence, packet), datagram, buffer, now))
         return due
+
+    def _take_parity(self, first: int, datagram: Data, buffer: ReorderBuffer, now: float) -> float:
+        """Compute what the parity of a block that begins at `first` allows."""
+        recovery = self._recoveries.get(datagram.cls)
+        if recovery is None:
+            recovery = self._recoveries[datagram.cls] = Recovery()
+        return self._insert_recovered(recovery.on_parity(first, datagram), datagram, buffer, now)
+
+    def _insert_recovered(
+        self, recovered: list[tuple[int, Packet]], datagram: Data, buffer: ReorderBuffer, now: float
+    ) -> float:
+        for sequence, packet in recovered:
+            self.recovered_packets += 1
+            packet.cls, packet.number = datagram.cls, sequence
+            buffer.insert(sequence, packet, now)
+        return buffer.next_timeout() if recovered else NEVER
 
     def _reject(self, cause: str) -> float:
         self._rejected[cause] += 1

@@ -233,7 +233,7 @@ class Path(Liveness):
         else:
             self.waiting_since = NEVER
 
-    def on_feedback(self, feedback: Feedback, now: float) -> tuple[int, Sequence[Data]]:
+    def on_feedback(self, feedback: Feedback, now: float) -> tuple[int, Sequence[Data]]:  # noqa: C901  # hot
         """Read feedback about this path; return the bytes newly acknowledged and what is lost.
 
         Raises ValueError if it acknowledges what was never sent.
@@ -255,6 +255,8 @@ class Path(Liveness):
         self.heard(now)
         acked_bytes = 0
         if acked:
+            if self.ledger.entries:
+                self.ledger.on_acked(acked)
             acked_bytes = self._on_acked(acked, feedback, largest, now)
         if feedback.marks and feedback.marks != self._marks:
             self._marks = feedback.marks
@@ -304,8 +306,6 @@ class Path(Liveness):
         size = 0
         for sent in acked:
             size += sent.size
-        if self.ledger.entries:
-            self.ledger.on_acked(acked)
         self.acked_datagrams += len(acked)
         self.bytes_in_flight = in_flight - size
         delivered = self.delivered = self.delivered + size

@@ -247,6 +247,11 @@ class Subflow:
     # What the recorder counts, as of a tunnel's path.
 
     @property
+    def retransmitted(self) -> int:
+        """Segments that it sent again itself."""
+        return self.tcp.retransmitted
+
+    @property
     def sent_datagrams(self) -> int:
         """Segments, sent again ones counted again."""
         return self.tcp.sent_segments
