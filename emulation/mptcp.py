@@ -69,6 +69,8 @@ def require(scenario: Scenario) -> None:
         raise WorldError('a tunnel over Multipath TCP (transport "mptcp") is simulated only; emulated are udp, tcp and ip')
     if scenario.mptcp is None:
         return
+    if scenario.mptcp.ends != "hosts":
+        raise WorldError('proxies that speak Multipath TCP (ends = "proxies") are simulated only')
     check = doctor()
     if not check.ok:
         raise WorldError(f"this scenario needs {check.name}: {check.detail}; {check.remedy}")

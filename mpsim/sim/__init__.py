@@ -41,7 +41,7 @@ from mpsim.scenario import EventSpec, Scenario
 from mpsim.sim.clock import Clock
 from mpsim.sim.flows import Flow
 from mpsim.sim.kinds import build_flow
-from mpsim.sim.multipath import MptcpFlow, Way, build_multipath, senders, spread, tell
+from mpsim.sim.multipath import MptcpFlow, Way, build_multipath, negotiation, senders, spread, tell
 from mpsim.sim.recorder import Recorder
 from mpsim.sim.stream import build_streams, sorted_by_stream, stream_links
 from mpsim.sim.wiring import PortalStation, Station, Wire
@@ -170,6 +170,7 @@ class Simulation:
                 self.receivers[2 * number, subflow.index] = sink.receive
                 self.receivers[2 * number + 1, subflow.index] = source.receive
         begin = self.scenario.warmup + spec.start if spec.start is not None else 0.0
+        begin += negotiation(self.scenario) if multipath else 0.0
         end = self.scenario.warmup + (spec.stop if spec.stop is not None else self.scenario.duration)
 
         def start(now: float) -> None:

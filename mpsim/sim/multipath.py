@@ -63,6 +63,19 @@ def senders(flow: Flow) -> Iterator[tuple[Agent, MptcpSender]]:
             yield end, end.sender
 
 
+def negotiation(scenario: Scenario) -> float:
+    """Return what passes before a proxy's connection carries data (s): two questions and their answers (RFC 1928).
+
+    They follow the handshake over the first link: methods (section 3), then the server's address (section 4).
+    What crosses between a host and the proxy at its side takes no time.
+    """
+    own = scenario.mptcp
+    if own is None or own.ends == "hosts":
+        return 0.0
+    first = scenario.link[0].delay
+    return 2 * (first.down + first.up)
+
+
 def _mss(scenario: Scenario) -> int:
     return OUTER_MTU - tcp_headers(scenario) - DATA_SEQUENCE_SIGNAL
 
