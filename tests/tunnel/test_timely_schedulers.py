@@ -210,8 +210,8 @@ def test_linux_stays_for_a_burst() -> None:
 
 
 def test_linux_waits_for_the_send_buffer_of_the_chosen_one_alone() -> None:
-    scheduler = LinuxDefault(burst=MSS)
-    # 20 packets are two windows; they take 33 ms to flush, 3 of the other's 50.
+    scheduler = LinuxDefault(burst=MSS, send_buffer=2.0)
+    # 20 packets are two windows; 19 take 32 ms to flush, 3 of the other 50.
     paths = [path(0, in_flight=10, queued=9), path(1, rtt=0.2, in_flight=3)]
     assert [ask(scheduler, paths) for _ in range(2)] == [0, None]
 

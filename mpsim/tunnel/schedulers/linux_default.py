@@ -2,7 +2,8 @@
 
 The subflow whose send queue is flushed first takes a burst. The pacing rate is that of the congestion control,
 or what Linux's TCP would pace with (tcp_update_pacing_rate): twice the window a round trip below half of
-ssthresh, 1.2 times it above.
+ssthresh, 1.2 times it above. A subflow's send buffer has 2 x 4352 bytes for each segment of its window, and at
+least for ten (tcp_sndbuf_expand); packets of some 1450 bytes fill it with six windows.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from mpsim.units import BITS_PER_BYTE
 
 NEVER = float("inf")
 SLOW_START_RATIO, AVOIDANCE_RATIO = 2.0, 1.2  # tcp_pacing_ss_ratio, tcp_pacing_ca_ratio
+LEAST_SEGMENTS = 10  # TCP_INIT_CWND
 
 
 class LinuxDefault(Scheduler):
@@ -22,12 +24,12 @@ class LinuxDefault(Scheduler):
 
     Parameters
         burst: what a path takes before the choice is made anew, bytes (MPTCP_SEND_BURST_SIZE)
-        send_buffer: a path holds at most so many of its windows, sent or not; then all wait, ratio (tcp_sndbuf_expand)
+        send_buffer: a path holds at most so many of its windows, sent or not; then all wait, ratio
     """
 
     name = "linux-default"
 
-    def __init__(self, *, burst: int = 65428, send_buffer: float = 2.0) -> None:
+    def __init__(self, *, burst: int = 65428, send_buffer: float = 6.0) -> None:
         self.burst = burst
         self.send_buffer = send_buffer
         self._current = -1  # index of the path that has the burst
@@ -54,7 +56,7 @@ class LinuxDefault(Scheduler):
         if path.cwnd == NEVER:
             return path.can_send(packet.size, now)
         held = path.bytes_in_flight + path.queued_bytes
-        return not held or held + packet.size <= self.send_buffer * path.cwnd
+        return not held or held + packet.size <= self.send_buffer * max(path.cwnd, LEAST_SEGMENTS * path.mss)
 
     def _linger_time(self, path: PathView) -> float:
         """Return how long the path takes to send all it holds (s); 0: its rate is not known yet."""

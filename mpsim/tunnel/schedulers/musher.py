@@ -9,9 +9,10 @@ running, or the paths hold much less than before (they could take more), other r
 then one step down, and on in the direction that brings more, until it brings less; then one step back. A path
 that is lost leaves all to the other.
 
-The source's thresholds are for Gbit/s wireless LANs (200 Mbit/s, 75 kB, 5 Mbit/s); here they are relative. What
-is acknowledged stands for the interfaces' count of sent bytes. A first search follows the first samples (own), and
-with more than two paths all but the first share alike (own).
+The source's constants are for wireless LANs of Gbit/s and of milliseconds. Here the thresholds (200 Mbit/s, 75 kB,
+5 Mbit/s there) are relative, bursts shorter, and a sample in a search lasts two round trips at least. What is
+acknowledged stands for the interfaces' count of sent bytes. Our own: a first search follows the first samples that
+are alike, and with more than two paths all but the first share alike.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Musher(Scheduler):
     """Packets by a ratio that a search moves towards the highest rate (Saha et al., MobiCom 2019).
 
     Parameters
-        burst: packets that the ratio is kept in, count
+        burst: packets that the ratio is kept in, count (100 in the source)
         ratio: what the first path takes at the beginning, percent
         step: by how much a search moves the ratio, percent
         interval: how often the rate is sampled, seconds
@@ -45,7 +46,7 @@ class Musher(Scheduler):
     def __init__(
         self,
         *,
-        burst: int = 100,
+        burst: int = 20,
         ratio: int = 50,
         step: int = 5,
         interval: float = 0.1,
@@ -54,7 +55,7 @@ class Musher(Scheduler):
         change: float = 0.1,
         shrink: float = 0.5,
         gain: float = 0.02,
-        queue: int = 150_000,
+        queue: int = 30_000,
     ) -> None:
         self.burst = burst
         self.ratio = ratio
@@ -95,7 +96,10 @@ class Musher(Scheduler):
         if self._sampled_at is None:
             self._sampled_at, self._acked = now, 0
         elapsed = now - self._sampled_at
-        if elapsed >= (self.search_interval if self.search.running else self.interval):
+        if elapsed >= self.interval and (not self.search.running or elapsed >= self._search_interval()):
             held = sum(path.bytes_in_flight + path.queued_bytes for path in self._paths)
             self.search.sample(self._acked * BITS_PER_BYTE / elapsed, held, now)
             self._sampled_at, self._acked = now, 0
+
+    def _search_interval(self) -> float:
+        return max(self.search_interval, 2 * max(path.srtt for path in self._paths))

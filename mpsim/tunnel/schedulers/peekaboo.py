@@ -3,15 +3,17 @@
 While the fast path has room it takes the packet. When it is full, one of two actions is chosen by a contextual
 bandit (LinUCB, linear_bandit.py): send by the next path, or wait until the fast one has room. The state is of both
 paths: window, bytes in flight and room, each over the last round-trip time. What one decision is worth are the
-bytes acknowledged after it, each over the time since it, until 3 T with T = max(2 rtt_fast, rtt_slow); each counts
-less than the one before it: times 0.9 up to T, 0.7 up to 2 T, 0.5 after that. Once some decisions have been
-learnt, the better action is taken only with a probability of its own, which stands for what no state shows.
+bytes acknowledged after it, each over the time since it, until 3 T with T = max(2 rtt_fast, rtt_slow); they count 0.9
+in the first T, 0.7 in the second, 0.5 in the third. Once some decisions have been learnt, the better action is taken
+only with a probability of its own, which stands for what no state shows.
 
 Read in copies of the authors' code: state, alpha, discounts, T. From memory, and parameters therefore: how many
-decisions are learnt first, and the probabilities, which the paper learns itself. Ours: rates are in Mbit/s;
-an acknowledgement within the fast path's round trip counts as one at its end, since it cannot be owed
-to the decision; only a few decisions at a time are judged; and where the paper learns anew when it notices a
-change, what was learnt fades here.
+decisions are learnt first, and the probabilities, which the paper learns itself. Ours: rates are in Mbit/s; an
+acknowledgement within the fast path's round trip counts as one at its end, since it cannot be owed to the decision;
+only a few decisions at a time are judged; where the paper learns anew when it notices a change, what was learnt fades
+here; and a discount belongs to a period, where one copy multiplies by it with each acknowledgement, so that it would
+never see what the slow path brings. One decision moves one packet: where hundreds are on their way its worth is
+hardly seen, and both actions look alike.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ SEND, WAIT = 0, 1
 STATE = 6
 # Decisions are judged this often in T; each acknowledgement is counted for all of them that are still open.
 JUDGED = 2
+DISCOUNTS = (0.9, 0.7, 0.5)
 MEGA = 1e6
 MOST = 1e10  # bytes: what a window without limit counts as
 
@@ -42,18 +45,13 @@ class Decision:
     horizon: float  # T, s
     soonest: float  # s
     reward: float = 0.0
-    weight: float = 1.0
 
     def count(self, acked: int, now: float) -> None:
         """Add what an acknowledgement is worth."""
         elapsed = now - self.start
-        self.reward += self.weight * acked * BITS_PER_BYTE / MEGA / max(elapsed, self.soonest)
-        if elapsed <= self.horizon:
-            self.weight *= 0.9
-        elif elapsed <= 2 * self.horizon:
-            self.weight *= 0.7
-        else:
-            self.weight *= 0.5
+        period = min(int(elapsed / self.horizon), len(DISCOUNTS) - 1) if self.horizon else 0
+        rate = acked * BITS_PER_BYTE / MEGA / max(elapsed, self.soonest)
+        self.reward += DISCOUNTS[period] * rate
 
 
 class Peekaboo(Scheduler):

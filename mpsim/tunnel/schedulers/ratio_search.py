@@ -38,7 +38,7 @@ class RatioSearch:
             self._rates.append(rate)
             self._held.append(held)
             if len(self._rates) == SAMPLES and self._begun is None:
-                self._begin(now)
+                self._begin_first(now)
         elif self._is_different(rate, held):
             self._forget()
             if self._begun is None or now - self._begun >= self._holdoff:
@@ -57,6 +57,14 @@ class RatioSearch:
         self._rates.clear()
         self._held.clear()
         self._differing = self._shrunk = 0
+
+    def _begin_first(self, now: float) -> None:
+        """Begin to search once the rate is steady: windows that still grow say nothing of the ratio."""
+        mean = sum(self._rates) / SAMPLES
+        if max(self._rates) - min(self._rates) > 2 * self._change * mean:
+            self._forget()
+        else:
+            self._begin(now)
 
     def _begin(self, now: float) -> None:
         self._forget()
