@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One known system: the keys it sets in the scenario's ``[tunnel]`` table, or those of ``[mptcp]`` instead of it."""
+    """One known system: the keys it sets in the scenario's ``[tunnel]`` table, or in ``[mptcp]`` instead of that."""
 
     imitates: str
     tunnel: Mapping[str, Any] = field(default_factory=dict)
@@ -88,7 +88,7 @@ SYSTEMS: Mapping[str, System] = {
     ),
     "tuntuntun-metered": System(
         "what its author plans: the metered link (a higher metric) gets what the others cannot take, as windows tell",
-        {"scheduler": "overflow", **_PLAIN, "congestion": "newreno"},
+        {"scheduler": "overflow", **_PLAIN, "congestion": "rate-pull"},
     ),
     "tuntuntun-reorder": System(
         "what its author plans: a sequence number in each packet and sorting at the receiver",
@@ -130,4 +130,22 @@ SYSTEMS: Mapping[str, System] = {
         "proxies on kernels with Multipath TCP: a flow's TCP ends at one, which opens its own to the other (SOCKS5)",
         mptcp={"ends": "proxies", "congestion": "cubic"},
     ),
+    # Access traffic steering, switching and splitting: 3GPP TS 23.501, section 5.32.8; Redundant is of release 18.
+    # Windows and order are those of our tunnel, the standard has Multipath TCP's or Multipath QUIC's.
+    "atsss-active-standby": System(
+        "ATSSS, Active-Standby: the access of the lowest metric, another while that is lost",
+        {"scheduler": "active-backup"},
+    ),
+    "atsss-smallest-delay": System(
+        "ATSSS, Smallest Delay: the access of the smallest round-trip time", {"scheduler": "smallest-delay"}
+    ),
+    "atsss-load-balancing": System(
+        "ATSSS, Load-Balancing: a percentage by each access (`weights` of its scheduler), equal ones if left out",
+        {"scheduler": "weighted"},
+    ),
+    "atsss-priority": System(
+        "ATSSS, Priority-based: the access of the lowest metric, and the next one for what is too much for it",
+        {"scheduler": "overflow"},
+    ),
+    "atsss-redundant": System("ATSSS, Redundant: every packet by every access", {"scheduler": "redundant"}),
 }
