@@ -38,7 +38,7 @@ DATA_SEQUENCE_SIGNAL = framing.MPTCP_MAPPING
 
 
 # Where Linux differs from what the RFC says and our controller does by default.
-AS_IN_LINUX: Mapping[str, Mapping[str, Any]] = {"cubic": {"as_linux": True}}
+AS_IN_LINUX: Mapping[str, Mapping[str, Any]] = {"cubic": {"as_linux": True}, "vegas": {"as_linux": True}}
 
 
 def stream(seed: int, *names: str) -> Random:

@@ -83,7 +83,7 @@ class Bbr(Bottleneck):
         if rate is not None and (rate >= self.bandwidth or not limited):
             self._bandwidth.update(self._rounds.count, rate)
         self._advance_cycle(sample)
-        if self._rounds.started and not limited and not self._pipe.reached:
+        if self._rounds.started and not self._pipe.reached and (not limited or self._has_queue(sample)):
             self._pipe.look(self.bandwidth, round_started=True)
         self._leave_startup(sample)
         self._watch_round_trip(sample)

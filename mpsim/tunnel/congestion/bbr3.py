@@ -139,7 +139,7 @@ class Bbr3(Bottleneck):
     def _leave_startup(self, sample: AckSample) -> None:
         pipe = self._pipe
         if self.phase is Phase.STARTUP:
-            if sample.delivery_rate is not None and not self._limited:
+            if sample.delivery_rate is not None and (not self._limited or self._has_queue(sample)):
                 pipe.look(sample.delivery_rate, round_started=self._rounds.started)
             if self._short.round_over and self._loss_events >= STARTUP_LOSSES:
                 lost = self._lost - self._lost_before

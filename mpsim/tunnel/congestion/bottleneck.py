@@ -6,10 +6,11 @@ window is what it was (Linux tcp_bbr.c; draft-ietf-ccwg-bbr, section 5.6.4.4).
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from random import Random
 
 from mpsim.tunnel.congestion.base import AckSample, CongestionController
-from mpsim.tunnel.congestion.rounds import FullPipe, Rounds
+from mpsim.tunnel.congestion.rounds import FULL_GROWTH, FullPipe, Rounds
 from mpsim.units import BITS_PER_BYTE
 
 PACING_MARGIN = 0.99  # a little below the model, so that a queue that was built falls
@@ -23,6 +24,11 @@ class Bottleneck(CongestionController):
     keeps_window = True
     minimum_window: float
     initial_window: float
+
+    @property
+    @abstractmethod
+    def bandwidth(self) -> float:
+        """The path's bandwidth as the model has it, bit/s."""
 
     def start(self, mss: int, now: float) -> None:
         super().start(mss, now)
@@ -58,6 +64,13 @@ class Bottleneck(CongestionController):
         """Return whether a rate sample shows less than the path could do: lack of data, or our own restraint."""
         quiet = sample.sent_time >= self._quiet_from and sample.prior_delivered <= self._quiet_until
         return sample.app_limited or quiet
+
+    def _has_queue(self, sample: AckSample) -> bool:
+        """Return whether so much is in flight that a rate that does not grow is the path's, lack of data or not.
+
+        An inner TCP that is a little short of the window at times would otherwise keep a tunnel in startup.
+        """
+        return sample.in_flight > FULL_GROWTH * self._product(self.bandwidth, 1.0)
 
     def _keep_quiet(self, sample: AckSample, in_flight: int) -> None:
         """Note that samples of what is sent now will be low by our own doing."""

@@ -72,7 +72,12 @@ class Copa(CongestionController):
             self._end_round(now)
         window = self.cwnd / self.mss
         below = window * self._used_delta * queue <= standing  # window / standing <= 1 / (delta * queue)
-        self._slow_start = self._slow_start and below
+        if self._slow_start and not below:
+            # What is seen now was done a round trip ago, by half the window. The paper leaves it at that; the queue of
+            # several flows that all were too fast takes them so long to empty that each believes in a buffer filler.
+            self._slow_start = False
+            self.cwnd = max(self.cwnd / 2, self.minimum_window * self.mss)
+            self._empty_at = now
         if self._slow_start:
             if sample.cwnd_limited:
                 self.cwnd += sample.acked
@@ -113,7 +118,9 @@ class Copa(CongestionController):
     def _watch_queue(self, sample: AckSample, rtt: float, least: float) -> None:
         self._largest.window = RANGE_ROUNDS * sample.srtt
         largest = self._largest.update(sample.now, rtt)
-        if rtt - least <= NEARLY_EMPTY * (largest - least):
+        # On a slow link a single packet of our own is more than that tenth, and no buffer filler.
+        own = self.cwnd / self.mss * (rtt - least) / rtt  # packets
+        if rtt - least <= NEARLY_EMPTY * (largest - least) or own <= 1:
             self._empty_at = sample.now
         filled = self.competitive and sample.now - self._empty_at > EMPTY_WITHIN * sample.srtt
         if not filled:

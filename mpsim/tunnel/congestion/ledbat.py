@@ -83,7 +83,8 @@ class Ledbat(CongestionController):
                 if sample.cwnd_limited:
                     self.cwnd = min(self.cwnd + sample.acked, self.ssthresh)
                 return
-            self.ssthresh = self.cwnd
+            # What is seen now was done a round trip ago, by half the window.
+            self.ssthresh = self.cwnd = max(self.cwnd / 2, floor)
         off = (self.target - queue) / self.target  # 1: nothing in the queue
         step = self.gain * off * sample.acked * self.mss / self.cwnd
         # What was not used does not grow; the RFC's bound is the same rule.

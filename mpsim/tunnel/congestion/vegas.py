@@ -2,17 +2,21 @@
 
 Brakmo, O'Malley and Peterson, SIGCOMM 1994, and Brakmo and Peterson, JSAC 1995: of the window the share
 1 - base/rtt lies in queues. Constants as in Linux (tcp_vegas.c). Losses are answered as NewReno does, instead
-of by the paper's finer retransmission timers, which belong to the loss detection.
+of by the paper's finer retransmission timers, which belong to the loss detection. It is paced, because of
+bursts, which follow from acknowledgements that come together, the last would meet the others' queue (so do
+Linux's pacing ratios, tcp_pacing_ss_ratio and tcp_pacing_ca_ratio).
 """
 
 from __future__ import annotations
 
 from mpsim.tunnel.congestion.base import AckSample
 from mpsim.tunnel.congestion.newreno import NewReno
+from mpsim.units import BITS_PER_BYTE
 
 # With fewer samples a round says nothing: delayed acknowledgements would count as queue (Linux: tcp_vegas.c).
 LEAST_SAMPLES = 3
 LEFT_BY_LOSS = 0.5  # of the window
+PACING_SLOW_START, PACING = 2.0, 1.2  # times the window per round trip
 
 _INFINITY = float("inf")
 
@@ -25,7 +29,8 @@ class Vegas(NewReno):
         beta: most queue to keep, packets
         gamma: queue that ends slow start, packets
         initial_window: window at the start, packets (RFC 6928)
-        as_linux: as Linux counts the queue (against the least round-trip time), and grows in slow start (each round)
+        as_linux: what Linux's does otherwise: the queue is counted against the least round-trip time, slow start grows
+            in each round, and nothing is paced
         minimum_window: smallest window, packets
     """
 
@@ -57,6 +62,7 @@ class Vegas(NewReno):
 
     def start(self, mss: int, now: float) -> None:
         super().start(mss, now)
+        self.pacing_rate = None
         self._forget()
 
     def on_acked(self, sample: AckSample) -> None:
@@ -73,6 +79,9 @@ class Vegas(NewReno):
             self._samples = 0
         if self.cwnd < self.ssthresh and (self._grows or self.as_linux) and sample.cwnd_limited and not recovering:
             self.cwnd = min(self.cwnd + sample.acked, self.ssthresh)
+        if sample.srtt and not self.as_linux:
+            gain = PACING_SLOW_START if self.cwnd < self.ssthresh else PACING
+            self.pacing_rate = gain * self.cwnd * BITS_PER_BYTE / sample.srtt
 
     def _end_round(self, sample: AckSample) -> None:
         self._grows = not self._grows
