@@ -30,7 +30,7 @@ class InOrder:
         while overtaken:
             later, its_time, _ = overtaken.pop()
             waiting.append((later, its_time, now))
-        while waiting[0][1] < now - MEMORY:
+        while waiting and waiting[0][1] < now - MEMORY:
             self._settle()
 
     def _settle(self) -> None:
