@@ -71,6 +71,9 @@ def test_a_flow_keeps_its_path_until_it_pauses() -> None:
     paths = [path(0, srtt=0.02, cwnd=100), path(1, srtt=0.1, cwnd=100)]
     scheduler = Flowlet()
     assert scheduler.pause(paths) == pytest.approx(0.045)  # 50 ms - 10 ms, and 5 ms
+    paths[1].rttvar = 0.003
+    assert scheduler.pause(paths) == pytest.approx(0.051)
+    paths[1].rttvar = 0.0
     assert carry(scheduler, paths, 0.0) == [0]
     paths[0].bytes_in_flight = 60 * MSS  # now the other one is better
     paths[0].srtt, paths[1].srtt, paths[1].min_rtt = 0.1, 0.02, 0.02

@@ -87,7 +87,7 @@ class MptcpSender:
             self.subflows.append(subflow)
         self._next = self._una = 0  # chunks: the next new one, the lowest not acknowledged
         self._last = -(-total_bytes // mss) if total_bytes is not None else None
-        self._beyond = max(2, receive_window // mss)  # chunks below this the receiver has room for
+        self._window = self._beyond = max(2, receive_window // mss)  # chunks below `_beyond` the receiver has room for
         self._flight: dict[int, Chunk] = {}
         self._again: deque[Chunk] = deque()  # to be carried by another subflow
         self._packet = Packet(mss + header + MAPPING_SIZE, flow, None)  # what a scheduler is asked about
@@ -301,9 +301,10 @@ class MptcpSender:
     # What a scheduler may read (SchedulerView).
 
     def backlog(self) -> int:
-        """Return the bytes that wait and that the receiver has room for."""
-        end = self._beyond if self._last is None else min(self._beyond, self._last)
-        return max(0, end - self._next) * self.mss
+        """Return the bytes that wait; of a transfer without end so many as the receiver's buffer holds."""
+        if self._source is not None:
+            return self._source.available
+        return (self._window if self._last is None else self._last - self._next) * self.mss
 
     def peek(self, position: int) -> Packet | None:
         """Return a packet like the one at `position` of what waits, or None."""

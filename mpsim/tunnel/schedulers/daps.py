@@ -3,7 +3,8 @@
 A schedule is planned for the least common multiple of the paths' forward delays: whenever a path's delay has
 passed again, the next packets, as many as its window has, are its own. The packets of a far path are thus
 those that come behind all that nearer paths deliver meanwhile, and they leave at once. What is planned for a path of a
-full window waits on its own queue, as long as there is an open path that something behind it might go by.
+full window waits on its own queue, as long as there is an open path that something behind it might go by. A path whose
+queue holds more than it sends in the farthest path's round trip misses its turn: it is slower than was planned.
 
 The paper lets a path deliver one window in each forward delay. Windows are clocked by acknowledgements, so that it is
 one in each round trip, the first after half of it: of the multiples of the forward delay the odd ones. With the
@@ -73,11 +74,12 @@ class Daps(Scheduler):
 
     def _planned(self, paths: Sequence[PathView]) -> PathView | None:
         turns = self._turns
+        farthest = max(path.srtt for path in paths)
         while turns:
             turn = turns[-1]
             if turn.packets:
                 for path in paths:
-                    if path.index == turn.index:
+                    if path.index == turn.index and path.queued_bytes < self._window(path) * farthest / path.srtt:
                         return path
             turns.pop()
         return None

@@ -14,14 +14,15 @@ from mpsim.tunnel.schedulers.base import PathView, Scheduler
 from mpsim.tunnel.schedulers.greedy import expected_delay
 
 MOST_FLOWS = 4096  # that are remembered; those whose flowlets are the oldest are forgotten
+DEVIATIONS = 2  # mean deviations of the round-trip time that a packet may be later than half of it
 
 
 class Flowlet(Scheduler):
     """A flow keeps to its path until it pauses; then it goes on by the one that is expected to deliver first.
 
     Parameters
-        gap: pause after which a flow may change its path; 0: the difference of the paths' one-way delays, seconds
-        margin: what is added to that difference, seconds (own choice, for jitter)
+        gap: pause after which a flow may change its path; 0: by how much the paths' delays differ, with jitter, seconds
+        margin: what is added to that, seconds (own choice)
         queue: what may wait on a path of a full window before all flows wait, bytes
     """
 
@@ -49,8 +50,9 @@ class Flowlet(Scheduler):
         """Return how long a flow must have paused to change its path (s)."""
         if self.gap:
             return self.gap
-        delays = [path.srtt / 2 for path in paths]
-        return max(delays) - min(delays) + self.margin
+        longest = max(path.srtt / 2 + DEVIATIONS * path.rttvar for path in paths)
+        shortest = min(min(path.srtt, path.min_rtt) / 2 for path in paths)
+        return longest - shortest + self.margin
 
     def _note(self, flow: object, kept: int, chosen: PathView, now: float) -> None:
         flows = self._flows
