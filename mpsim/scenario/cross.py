@@ -200,7 +200,11 @@ def largest_payload(flow: Raw, raw: Raw) -> int:
     """Bytes of payload that fit into one packet of a flow, by what it crosses."""
     headers = framing.udp_headers(_inner(raw))
     tunnel = raw.get("tunnel")
-    if not isinstance(tunnel, Mapping) or tunnel.get("system") in WITHOUT_TUNNEL or flow.get("via", "tunnel") != "tunnel":
+    if (
+        not isinstance(tunnel, Mapping)
+        or tunnel.get("system") in WITHOUT_TUNNEL
+        or flow.get("via", "tunnel") != "tunnel"
+    ):
         return framing.OUTER_MTU - headers
     mtu, largest = tunnel.get("mtu"), _largest_mtu(raw)
     if not isinstance(mtu, int) or not limits.INNER_MTU[0] <= mtu <= largest:

@@ -342,7 +342,9 @@ def _synthesizer(scenario: Scenario) -> Synthesizer:
                 named[2 * number, index] = named[2 * number + 1, index] = Named(number, mss, index)
     transport = scenario.tunnel.transport if scenario.tunnel is not None else "udp"
     topology = scenario.topology
-    return Synthesizer(named, streams=stream_links(scenario), inner=topology.inner, outer=topology.outer, transport=transport)
+    return Synthesizer(
+        named, streams=stream_links(scenario), inner=topology.inner, outer=topology.outer, transport=transport
+    )
 
 
 def _after(line: Wire, onward: Callable[[Packet, float], object]) -> Callable[[Packet, float], object]:
