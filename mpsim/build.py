@@ -11,7 +11,6 @@ from mpsim.network.link import Link, bandwidth_delay_product
 from mpsim.network.loss import Bernoulli, GilbertElliott, Loss
 from mpsim.network.rate import ConstantRate, Rate, TraceRate
 from mpsim.network.traces import read_mahimahi
-from mpsim.registry import split
 from mpsim.scenario import EventSpec, FlowSpec, LinkSpec, Scenario, Tunnel, limits
 from mpsim.tunnel import framing
 from mpsim.tunnel.congestion import CongestionController, Siblings, controllers
@@ -182,14 +181,9 @@ def build_ingress(tunnel: Tunnel) -> Ingress:
     )
 
 
-# Repairs that take a round trip: a reorder buffer that knows of a loss waits for them.
-_ASKING = frozenset({"retransmit", "reinject"})
-
-
 def _reorder(tunnel: Tunnel, paths: Sequence[TunnelPath]) -> Callable[[Release], ReorderBuffer]:
     spec = tunnel.reorder
-    asks = any(split(one)[0] in _ASKING for one in tunnel.repair)
-    repair = RepairTime(paths) if asks else None
+    repair = RepairTime(paths) if tunnel.repair else None  # a buffer that knows of a loss waits for it
     given = {key: getattr(spec, key) for key in limits.REORDER_KEYS[spec.mode] if getattr(spec, key) is not None}
 
     def make(deliver: Release) -> ReorderBuffer:

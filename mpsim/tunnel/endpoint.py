@@ -83,7 +83,8 @@ class Endpoint:
             self.paths, scheduler, ingress, epoch=epoch, random=random, patience=patience, repairs=self.repairs
         )
         self.rejected: Counter[str] = Counter()
-        self.incoming = Incoming(len(paths), reorder, rejected=self.rejected, negative=negative)
+        parity = any(repair.name == "parity" for repair in repairs)  # the other end has the same
+        self.incoming = Incoming(len(paths), reorder, rejected=self.rejected, negative=negative, parity=parity)
         self._peer_epoch: int | None = None
         self._questions: deque[tuple[int, int]] = deque(maxlen=MOST_QUESTIONS * len(self.paths))  # (number, sent_us)
         self._patient = True  # some path may still come up for the first time
@@ -216,6 +217,8 @@ class Endpoint:
             self._abandon(path, lost, now)
         if path.lost_at < self._alarm:
             self._alarm = path.lost_at
+        if path.clocked:
+            self._alarm = min(self._alarm, path.clock())
 
     def _receive_probe(self, probe: Probe, path_index: int, now: float) -> None:
         path = self.paths[path_index]

@@ -26,11 +26,13 @@ class Incoming:
         reorder: makes the reorder buffer of a class, given where released packets go
         rejected: where to count what is refused, by cause
         negative: keep ACK and NACK by the dissertation's waiting rule
+        parity: expect it, and keep what it may refer to from the beginning; otherwise from the first one on
     """
 
     __slots__ = (
         "_make_reorder",
         "_negative",
+        "_parity",
         "_recoveries",
         "_rejected",
         "deliverable",
@@ -51,9 +53,11 @@ class Incoming:
         *,
         rejected: Counter[str],
         negative: bool,
+        parity: bool = False,
     ) -> None:
         self._make_reorder = reorder
         self._negative = negative
+        self._parity = parity
         self._rejected = rejected
         self.receivers = [PathReceiver(negative=negative) for _ in range(paths)]
         self.reorder: dict[int, ReorderBuffer] = {}
@@ -83,6 +87,8 @@ class Incoming:
         buffer = self.reorder.get(datagram.cls)
         if buffer is None:
             buffer = self.reorder[datagram.cls] = self._make_reorder(self.deliverable.append)
+            if self._parity:
+                self._recoveries[datagram.cls] = Recovery()
         sequence = datagram.tunnel_sequence
         if sequence != buffer.expected:
             sequence = expand(sequence, buffer.expected)

@@ -29,6 +29,7 @@ class Detect(FixedTimeout):
     the datagrams on both sides of it, these are what was lost. A path that has brought nothing for
     `inactive` arrivals does not count, and the timeout ends what nothing newer follows (MP-DCCP's fast loss
     detection: 250 arrivals, 50 ms). A loss that somebody may repair is waited for as long as a repair takes.
+    Once a number has come twice there are copies, which other paths carry, and gaps prove nothing any more.
 
     Parameters
         timeout: longest wait of a packet, seconds
@@ -38,7 +39,7 @@ class Detect(FixedTimeout):
         repair: how long a repair takes that is worth waiting for, asked for anew; seconds
     """
 
-    __slots__ = ("_arrivals", "_floor", "_losses", "_repair", "_seen", "inactive")
+    __slots__ = ("_arrivals", "_copies", "_floor", "_losses", "_repair", "_seen", "inactive")
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Detect(FixedTimeout):
         self.eager = repair is not None
         self._repair = repair
         self._arrivals = 0
+        self._copies = False
         self._seen: dict[int, _Seen] = {}
         self._floor = 0  # holes below have been found out
         # Those that may still be repaired: (when they are given up, all below this, or these numbers alone).
@@ -64,6 +66,8 @@ class Detect(FixedTimeout):
         self, sequence: int, packet: Packet, now: float, path: int = RECOVERED, number: int = 0, sent_us: int = 0
     ) -> bool:
         accepted = super().insert(sequence, packet, now, path, number, sent_us)
+        if not accepted:
+            self._copies = True
         if path != RECOVERED:
             self._arrivals += 1
             holes = self._note(path, sequence, number)
@@ -82,7 +86,7 @@ class Detect(FixedTimeout):
         seen.arrival = self._arrivals
         holes: list[int] = []
         missing = number - seen.number - 1
-        if missing > 0 and sequence > seen.newest and sequence > self.expected:
+        if missing > 0 and sequence > seen.newest and sequence > self.expected and not self._copies:
             begin = max(seen.newest + 1, self.expected)
             if sequence - begin <= MOST_CANDIDATES:
                 holes = [one for one in range(begin, sequence) if one not in self._held and one not in self._skipped]

@@ -73,6 +73,10 @@ class Repair(ABC):
         """Take note that a packet is lost on its path; return whether it is sent again."""
         return False
 
+    def announce_at(self, lost: Data, now: float) -> float:
+        """Return until when (s) the other end is not told that a packet which is not sent again is lost."""
+        return now
+
     def next_timeout(self) -> float:
         """Return when `on_time` wants to be called (s)."""
         return NEVER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
@@ -49,7 +50,18 @@ class Repairs:
         patience: how long the other end's reorder buffer waits, seconds
     """
 
-    __slots__ = ("_epoch", "_patience", "eligible", "given_up", "ledger", "paths", "reaction", "repairs", "waiting")
+    __slots__ = (
+        "_epoch",
+        "_patience",
+        "_unannounced",
+        "eligible",
+        "given_up",
+        "ledger",
+        "paths",
+        "reaction",
+        "repairs",
+        "waiting",
+    )
 
     def __init__(
         self,
@@ -67,6 +79,7 @@ class Repairs:
         self.eligible: Sequence[Path] = ()  # those that may be used; the sending half says so
         self.waiting: deque[Errand] = deque()
         self.given_up: list[tuple[int, int]] = []  # (class, tunnel sequence) that nobody will send any more
+        self._unannounced: list[tuple[float, int, int]] = []  # a heap: (when, class, tunnel sequence)
         self._epoch = epoch
         self._patience = patience
         for repair in self.repairs:
@@ -86,18 +99,27 @@ class Repairs:
         for sent in lost:
             if sent.type != DATA or self.ledger.on_lost(sent.cls, sent.tunnel_sequence):
                 continue
-            if not any(repair.on_lost(sent, now) for repair in self.repairs):
+            if any(repair.on_lost(sent, now) for repair in self.repairs):
+                continue
+            when = max((repair.announce_at(sent, now) for repair in self.repairs), default=now)
+            if when <= now:
                 given_up.append((sent.cls, sent.tunnel_sequence))
+            else:
+                heapq.heappush(self._unannounced, (when, sent.cls, sent.tunnel_sequence))
         return given_up
 
     def next_timeout(self) -> float:
         """Return when `on_time` has something to do (s)."""
-        return min((repair.next_timeout() for repair in self.repairs), default=NEVER)
+        due = min((repair.next_timeout() for repair in self.repairs), default=NEVER)
+        return min(due, self._unannounced[0][0]) if self._unannounced else due
 
     def on_time(self, now: float) -> None:
         """Let the repairs do what is due."""
         for repair in self.repairs:
             repair.on_time(now)
+        while self._unannounced and self._unannounced[0][0] <= now:
+            _, cls, sequence = heapq.heappop(self._unannounced)
+            self.given_up.append((cls, sequence))
 
     # What repairs ask for (Outlet).
 

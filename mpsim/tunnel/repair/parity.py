@@ -60,6 +60,11 @@ class Parity(Repair):
             del self._blocks[key]
             self._close(sent.cls, block, now)
 
+    def announce_at(self, lost: Data, now: float) -> float:
+        # By then its block is closed, and the parity there if a path's queue is no longer than its round trip.
+        slowest = max((path.srtt for path in self.outlet.paths if path.up), default=0.0)
+        return lost.time + self.wait + slowest
+
     def next_timeout(self) -> float:
         return min((block.due for block in self._blocks.values()), default=NEVER)
 

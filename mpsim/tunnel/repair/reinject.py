@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mpsim.tunnel.datagrams import DATA, FLAG_COPY, FLAG_REPAIR
+from mpsim.tunnel.receiver import FEEDBACK_DELAY
 from mpsim.tunnel.repair.base import NEVER, FlightView, Outlet, Repair
 
 STALL, DEADLINE = "stall", "deadline"
@@ -13,8 +14,8 @@ class Reinject(Repair):
 
     Rule "stall": the path has answered nothing for `silence`, and the packet is older than the path's least
     round-trip time and `age`. Rule "deadline", as XLINK has it (Zheng et al., SIGCOMM 2021; the numbers are
-    those of xquic): the packet has been in flight for longer than max(min(factor * smallest srtt, longest), least),
-    whatever its path does.
+    those of xquic): the packet has been in flight for longer than max(min(factor * smallest srtt, longest), least)
+    and the time for which the other end may hold back its feedback, whatever the path does.
 
     Parameters
         rule: "stall" or "deadline"
@@ -69,7 +70,7 @@ class Reinject(Repair):
     def _look(self, path: FlightView, now: float) -> float:
         """Copy what is due on a path; return when to look again (s)."""
         if self.rule == DEADLINE:
-            age = self.deadline()
+            age = self.deadline() + FEEDBACK_DELAY
         else:
             stalled = path.waiting_since + self.silence
             if stalled > now:
