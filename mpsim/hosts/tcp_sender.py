@@ -45,6 +45,7 @@ class TcpSender:
     silent = False
 
     __slots__ = (  # more than thirty attributes: a dictionary would no longer share its keys
+        "_clocked",
         "_connected",
         "_delivery",
         "_finite",
@@ -88,6 +89,7 @@ class TcpSender:
     ) -> None:
         self.flow = flow
         self.congestion = congestion
+        self._clocked = type(congestion).next_timeout is not CongestionController.next_timeout
         self.mss = mss
         self._window_segments = max(2, receive_window // mss)
         self._header = header
@@ -418,9 +420,17 @@ class TcpSender:
         self.timers.arm_probe(now, len(self._outstanding) if self._repair.until is None else 0)
 
     def next_timeout(self) -> float:
-        return self.timers.alarm
+        alarm = self.timers.alarm
+        if self._clocked:
+            own = self.congestion.next_timeout()
+            if own is not None and own < alarm:
+                return own
+        return alarm
 
     def handle_timeout(self, now: float) -> None:
+        if self._clocked and self._connected:
+            self.congestion.on_timer(now)
+            self._send(now)
         if self.rack.deadline <= now:
             lost = self.rack.lost(self._flight, self._repair.until is not None, self._scoreboard.count, now)
             if lost:

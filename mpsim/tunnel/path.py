@@ -52,6 +52,7 @@ class Path(Liveness):
         "app_limited",
         "budget",
         "bytes_in_flight",
+        "clocked",
         "congestion",
         "control_bytes",
         "control_datagrams",
@@ -132,6 +133,7 @@ class Path(Liveness):
         self.cwnd = congestion.cwnd
         # Most algorithms do not want to hear of every packet.
         self._tell_sent = type(congestion).on_sent is not CongestionController.on_sent
+        self.clocked = type(congestion).next_timeout is not CongestionController.next_timeout
 
     @property
     def ssthresh(self) -> float:
@@ -375,6 +377,9 @@ class Path(Liveness):
         if late:
             self._on_lost(late, now)
             lost = [*lost, *late]
+        if self.clocked:
+            self.congestion.on_timer(now)
+            self.cwnd = self.congestion.cwnd
         return lost
 
     def next_timeout(self) -> float:
@@ -384,7 +389,14 @@ class Path(Liveness):
             deadline = min(deadline, self.waiting_since + self.grace)
             if self._flight:
                 deadline = min(deadline, self.detection.deadline(self._flight[0], self))
+            if self.clocked:
+                deadline = min(deadline, self.clock())
         return deadline
+
+    def clock(self) -> float:
+        """Return when the congestion control's own clock is to tick (s)."""
+        due = self.congestion.next_timeout()
+        return NEVER if due is None else due
 
     def go_down(self, now: float) -> list[Data]:
         """Stop using the path; return what was in flight, which nobody waits for any longer."""

@@ -7,12 +7,14 @@ all but the probability `doubt`. Losses say nothing.
 The authors' receiver counts and forecasts, and sends forecasts for 8 ticks, which its sender uses up until the next one
 comes (sproutconn.cc). Here the sender itself counts what is acknowledged, so a forecast is never older than a tick,
 and what it believes to wait in the queue is what is in flight. A tick without deliveries counts if an answer was due
-in it: something was in flight, and nothing came for a round-trip time. (Theirs counts unless the sender has
+in all of it: something in flight had been sent a round-trip time before. (Theirs counts unless the sender has
 announced a pause.) By its nature it cannot fill a path whose round trip takes longer than it looks ahead, nor one
 faster than the model knows (max_rate).
 """
 
 from __future__ import annotations
+
+from collections import deque
 
 from mpsim.tunnel.congestion.base import AckSample, CongestionController
 from mpsim.tunnel.congestion.sprout_forecast import RateModel, rate_model
@@ -67,8 +69,7 @@ class Sprout(CongestionController):
         self._belief = self._model().anything()
         self._tick_end = now + self.tick
         self._delivered = 0  # bytes of this tick
-        self._in_flight = 0  # bytes
-        self._last_answer = now
+        self._unanswered: deque[float] = deque()  # when what is in flight was sent, s
         self.cwnd = self._window()
 
     def _window(self) -> float:
@@ -76,29 +77,31 @@ class Sprout(CongestionController):
         return max(count, self.minimum_window) * self.mss
 
     def on_sent(self, now: float, size: int, in_flight: int) -> None:
-        if in_flight <= size:
-            self._last_answer = now  # from now on there is one to wait for
-        self._in_flight = in_flight
+        self._unanswered.append(now)
 
     def on_acked(self, sample: AckSample) -> None:
         self._advance(sample.now)
         self.srtt = sample.srtt
         self._delivered += sample.acked
-        self._in_flight = sample.in_flight - sample.acked
-        self._last_answer = sample.now
+        self._forget(sample.sent_time)
 
     def on_lost(self, now: float, lost: int, sent_time: float, in_flight: int) -> None:
-        if in_flight:  # else it is a mark
-            self._in_flight = in_flight - lost
+        self._forget(sent_time)
 
     def on_timeout(self, now: float, in_flight: int) -> None:
-        self._in_flight = 0
+        self._unanswered.clear()
+
+    def _forget(self, sent_time: float) -> None:
+        """Wait no longer for what was sent up to a time: what comes back comes back in order, or is lost."""
+        unanswered = self._unanswered
+        while unanswered and unanswered[0] <= sent_time:
+            unanswered.popleft()
 
     def next_timeout(self) -> float | None:
-        return self._tick_end if self._in_flight > 0 else None
+        return self._tick_end if self._unanswered else None
 
     def on_timer(self, now: float) -> None:
-        if self._in_flight > 0:
+        if self._unanswered:
             self._advance(now)
 
     def _advance(self, now: float) -> None:
@@ -117,7 +120,7 @@ class Sprout(CongestionController):
     def _end_tick(self, now: float) -> None:
         model = self._model()
         self._belief = model.evolved(self._belief)
-        due = self._in_flight > 0 and self.srtt > 0 and now - self._last_answer > self.srtt
+        due = bool(self._unanswered) and 0 < self.srtt <= now - self.tick - self._unanswered[0]
         if self._delivered or due:
             # A part of a packet is one: only a whole tick without any is an outage.
             count = max(round(self._delivered / self.mss), 1) if self._delivered else 0
