@@ -19,6 +19,9 @@ from mpsim.tunnel.schedulers.base import PathView, Scheduler
 from mpsim.units import BITS_PER_BYTE
 
 
+SHORTEST = 1e-3  # no window is taken for shorter, s
+
+
 @dataclass(slots=True)
 class Measurement:
     """A window of one path: begun at, s; bytes sent in it; bytes of the path that end it, once it is over."""
@@ -111,7 +114,7 @@ class Weighted(Scheduler):
             del self._measuring[path.index]
             # The acknowledgement's own way is half of the least round trip.
             back = path.min_rtt / 2
-            self._take(path.index, one.sent * BITS_PER_BYTE / max(now - back - one.begin, self.window))
+            self._take(path.index, one.sent * BITS_PER_BYTE / max(now - back - one.begin, self.window, SHORTEST))
 
     def on_lost(self, path: PathView, lost: int, now: float) -> None:
         self._settled[path.index] = self._settled.get(path.index, 0) + lost
