@@ -55,7 +55,7 @@ class Copa(CongestionController):
         self._same = 0  # round trips in this direction
         self._round_end = -1.0  # a round ends when something sent after this time is acknowledged, s
         self._window_before = self.cwnd  # at the beginning of the round
-        self._empty_at = now  # when the queue was last nearly empty, s
+        self._filled_rounds = 0  # since the queue was nearly empty
         self._used_delta = self.delta
         self._recovery_start = -1.0
         self._halved_in_round = False
@@ -70,22 +70,23 @@ class Copa(CongestionController):
         self._watch_queue(sample, sample.rtt, least)
         if sample.sent_time > self._round_end:
             self._end_round(now)
-        window = self.cwnd / self.mss
-        below = window * self._used_delta * queue <= standing  # window / standing <= 1 / (delta * queue)
+        # window / standing <= 1 / (delta * queue)
+        below = self.cwnd / self.mss * self._used_delta * queue <= standing
         if self._slow_start and not below:
             # What is seen now was done a round trip ago, by half the window. The paper leaves it at that; the queue of
             # several flows that all were too fast takes them so long to empty that each believes in a buffer filler.
             self._slow_start = False
             self.cwnd = max(self.cwnd / 2, self.minimum_window * self.mss)
-            self._empty_at = now
+            self._filled_rounds = 0
         if self._slow_start:
             if sample.cwnd_limited:
                 self.cwnd += sample.acked
         else:
-            self._step(1 if below else -1, sample, window)
+            self._step(1 if below else -1, sample)
         self.pacing_rate = PACING_GAIN * self.cwnd * BITS_PER_BYTE / standing
 
-    def _step(self, direction: int, sample: AckSample, window: float) -> None:
+    def _step(self, direction: int, sample: AckSample) -> None:
+        window = self.cwnd / self.mss
         if direction != self._direction and self._velocity > 1:
             self._velocity = 1.0  # at once, not only at the end of the round (mvfst)
             self._direction = direction
@@ -100,6 +101,7 @@ class Copa(CongestionController):
 
     def _end_round(self, now: float) -> None:
         self._round_end = now
+        self._filled_rounds += 1
         if not self._slow_start:
             direction = 1 if self.cwnd > self._window_before else -1
             if direction == self._direction:
@@ -121,9 +123,8 @@ class Copa(CongestionController):
         # On a slow link a single packet of our own is more than that tenth, and no buffer filler.
         own = self.cwnd / self.mss * (rtt - least) / rtt  # packets
         if rtt - least <= NEARLY_EMPTY * (largest - least) or own <= 1:
-            self._empty_at = sample.now
-        filled = self.competitive and sample.now - self._empty_at > EMPTY_WITHIN * sample.srtt
-        if not filled:
+            self._filled_rounds = 0
+        if not self.competitive or self._filled_rounds <= EMPTY_WITHIN:
             self._used_delta = self.delta
         elif self._used_delta >= self.delta:
             self._used_delta = 1 / (1 / self.delta + 1)

@@ -39,9 +39,9 @@ class Vegas(NewReno):
     def __init__(
         self,
         *,
-        alpha: float = 2,
-        beta: float = 4,
-        gamma: float = 1,
+        alpha: float = 2.0,
+        beta: float = 4.0,
+        gamma: float = 1.0,
         initial_window: float = 10,
         as_linux: bool = False,
         minimum_window: float = 2,
