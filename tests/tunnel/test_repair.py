@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -219,7 +220,7 @@ def test_what_waits_on_a_silent_path_goes_over_the_other() -> None:
     assert len(swallowed) > 5
     assert repaired.local.paths[0].reinjected == 0
     arrivals = [at for at, _ in repaired.delivered["remote"]]
-    longest = max(later - sooner for sooner, later in zip(arrivals, arrivals[1:], strict=False))
+    longest = max(later - sooner for sooner, later in pairwise(arrivals))
     # The last answer before the silence, 50 ms of it, the packet's own age, and the way over the other path.
     assert longest < 0.11
     assert not repaired.local.repairs.ledger.entries
@@ -294,6 +295,6 @@ def test_everything_at_once_delivers_nothing_twice(ratio: float, seed: int) -> N
     stream(pair, 150, gap=0.001)
     payloads = pair.payloads("remote")
     assert len(set(payloads)) == len(payloads)
-    in_order = sum(later > sooner for sooner, later in zip(payloads, payloads[1:], strict=False))
+    in_order = sum(later > sooner for sooner, later in pairwise(payloads))
     assert in_order >= len(payloads) - 1 - pair.remote.incoming.reorder[CLASS_UDP].late
     assert len(payloads) >= 140
