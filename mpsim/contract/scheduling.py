@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Sequence
+from itertools import cycle
 from random import Random
 
 from mpsim.contract.common import ContractError, demand, is_documented, is_picklable, keeps_its_parameters, variants
@@ -12,6 +13,7 @@ from mpsim.tunnel.schedulers import PathView, Scheduler
 
 SEEDS = range(20)
 STEPS = 300
+MOST_STEPS = 120  # of one of many lives
 MSS = 1500
 
 
@@ -159,9 +161,9 @@ def _ask(scheduler: Scheduler, paths: Sequence[StubPath], wanted: Packet, now: f
     return [path.index for path in chosen]
 
 
-def _numbers(seed: int) -> list[int]:
+def _numbers(seed: int, count: int = STEPS) -> list[int]:
     random = Random(seed)
-    return [random.randrange(10**6) for _ in range(STEPS)]
+    return [random.randrange(10**6) for _ in range(count)]
 
 
 def survives_random_lives(found: type[Scheduler]) -> None:
@@ -172,6 +174,15 @@ def survives_random_lives(found: type[Scheduler]) -> None:
                 play(found(**given), 1 + seed % 5, _numbers(seed), seed)
             except ContractError as broken:
                 raise ContractError(f"{found.__name__}({given}), life {seed}: {broken}") from None
+
+
+def live(found: type[Scheduler], lives: int) -> None:
+    """Lead schedulers through so many lives of random lengths. Raises ContractError."""
+    for seed, given in zip(range(lives), cycle(variants(found)), strict=False):
+        try:
+            play(found(**given), 1 + seed % 5, _numbers(seed, 1 + seed % MOST_STEPS), seed)
+        except ContractError as broken:
+            raise ContractError(f"{found.__name__}({given}), life {seed}: {broken}") from None
 
 
 def is_deterministic(found: type[Scheduler]) -> None:
