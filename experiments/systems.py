@@ -99,7 +99,7 @@ def situations(folder: Path) -> list[Situation]:
     mobile = [{"trace": {"down": str(trace.resolve())}, "rate": "5Mbit", "delay": "25ms"} for trace in traces]
     return [
         Situation("8+8 Mbit/s", (half, half)),
-        Situation("4+12 Mbit/s", ({"rate": "4Mbit"}, {"rate": "12Mbit"})),
+        Situation("12+4 Mbit/s", ({"rate": "12Mbit"}, {"rate": "4Mbit"})),
         Situation("10/40 ms", (half, {**half, "delay": "40ms"})),
         Situation("1 % loss on one", (half, {**half, "loss": 0.01})),
         Situation(LOST, (half, half), cut=True),
@@ -226,9 +226,10 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path, timing: Timing, recorded
 
     shown = list(dict.fromkeys(str(row["system"]) for row in rows))
     count = max((row["n"] for row in rows), default=0)
+    runs = f"{count} runs" if count > 1 else "one run"
     mobile = "two recorded LTE links" if recorded else "two links drawn to fluctuate as LTE does"
     note = (
-        f"Medians of {count} runs of {timing.duration:g} s. Two links, 10 ms one way and 100 packets of queue where "
+        f"Medians of {runs} of {timing.duration:g} s. Two links, 10 ms one way and 100 packets of queue where "
         f"nothing else is said; the lost one is the first, silently.\nUDP: {100 * UDP_SHARE:.0f} % of 16 Mbit/s, "
         f"the delay until all before have come; without a tunnel over the first link. Mobile: {mobile}."
     )
