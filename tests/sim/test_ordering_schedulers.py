@@ -6,7 +6,11 @@ from functools import cache
 from typing import Any
 
 import pytest
+from multipathing import Multipath, Net
 from simulating import Table, link, simulate, tcp, udp
+
+from mpsim.network.link import Link
+from mpsim.network.rate import ConstantRate
 
 FAR_APART = [link("8Mbit", "10ms"), link("8Mbit", "100ms", "b")]
 
@@ -33,6 +37,23 @@ def wait_for_order(scheduler: str) -> float:
 def test_what_is_sent_with_foresight_arrives_in_order(scheduler: str, most: float) -> None:
     assert wait_for_order("min-rtt") > 0.05
     assert wait_for_order(scheduler) < most
+
+
+@cache
+def most_held(scheduler: str) -> int:
+    """Return how many segments a Multipath TCP's receiver has to keep at most."""
+    net = Net([Link(ConstantRate(8e6), delay=delay, queue_packets=100) for delay in (0.01, 0.1)])
+    receiver = Multipath(net, [0, 1], scheduler=scheduler, congestion="rate-pull").receiver
+    net.clock.run_until(4)
+    receiver.most_held, before = 0, receiver.delivered_bytes
+    net.clock.run_until(7)
+    assert (receiver.delivered_bytes - before) * 8 / 3 == pytest.approx(15.2e6, rel=0.03)
+    return receiver.most_held
+
+
+@pytest.mark.parametrize(("scheduler", "ratio"), [("sttf", 0.75), ("stms", 0.4)])
+def test_a_receiver_of_multipath_tcp_has_to_keep_less(scheduler: str, ratio: float) -> None:
+    assert most_held(scheduler) < ratio * most_held("min-rtt")
 
 
 def test_srpt_lets_a_short_flow_pass_a_bulk_flow() -> None:

@@ -7,11 +7,11 @@ bytes acknowledged after it, each over the time since it, until 3 T with T = max
 in the first T, 0.7 in the second, 0.5 in the third. Once some decisions have been learnt, the better action is taken
 only with a probability of its own, which stands for what no state shows.
 
-Read in copies of the authors' code: state, alpha, discounts, T. From memory, and parameters therefore: how many
+State, alpha, discounts and T are as in code for MPQUIC and for ns-3. From memory, and parameters therefore: how many
 decisions are learnt first, and the probabilities, which the paper learns itself. Ours: rates are in Mbit/s; an
 acknowledgement within the fast path's round trip counts as one at its end, since it cannot be owed to the decision;
 only a few decisions at a time are judged; where the paper learns anew when it notices a change, what was learnt fades
-here; and a discount belongs to a period, where one copy multiplies by it with each acknowledgement, so that it would
+here; and a discount belongs to a period, where that for ns-3 multiplies by it with each acknowledgement, and so would
 never see what the slow path brings. One decision moves one packet: where hundreds are on their way its worth is
 hardly seen, and both actions look alike.
 """

@@ -7,10 +7,11 @@ means: while a slow path has room, packets are committed to the fast path's own 
 the one behind them goes by the slow path.
 
 The paper corrects the gap by what the receiver acknowledges of the data, without estimating delays. A tunnel
-has acknowledgements of each path only. So once in a slow round trip one packet of the slow path is
-watched, and the last packet that the fast path carries before it; their arrivals are taken to be half a least
-round trip before the acknowledgements. The gap is kept as a lead in seconds times the fast path's rate, so that
-it follows that rate at once. The paper's own law and step are not known to us (from memory: parameter `gain`).
+has acknowledgements of each path only. So once in a slow round trip one packet of the slow path is watched, and
+the last packet that the fast path carries before it; their arrivals are taken to be half a least round trip before
+the acknowledgements, and the fast path is the one of the shorter way there. The gap is kept as a lead in seconds
+times the fast path's rate, so that it follows that rate at once. The paper's own law and step are not known to us
+(from memory: parameter `gain`).
 """
 
 from __future__ import annotations
@@ -59,10 +60,10 @@ class Stms(Scheduler):
         ready = [path for path in paths if path.can_send(size, now)]
         if not ready:
             return None
-        fast = min(paths, key=lambda path: (path.srtt, path.index))
+        fast = min(paths, key=lambda path: (forward_delay(path), path.index))
         if fast in ready:
             return fast
-        slow = min(ready, key=lambda path: (path.srtt, path.index))
+        slow = min(ready, key=lambda path: (forward_delay(path), path.index))
         if fast.queued_bytes < self.gap(fast, slow):
             return fast
         self._watch(fast, slow)
@@ -73,10 +74,10 @@ class Stms(Scheduler):
         rate = fast.delivery_rate / BITS_PER_BYTE
         if not rate and fast.srtt and fast.cwnd < NEVER:
             rate = fast.cwnd / fast.srtt
-        lead = self._leads.get((fast.index, slow.index))
-        if lead is None:
-            lead = min(max(0.0, slow.srtt - fast.srtt) / 2, self.most_lead)
-        return rate * lead
+        return rate * self._leads.get((fast.index, slow.index), self._first_lead(fast, slow))
+
+    def _first_lead(self, fast: PathView, slow: PathView) -> float:
+        return min(max(0.0, forward_delay(slow) - forward_delay(fast)), self.most_lead)
 
     def on_acked(self, path: PathView, acked: int, now: float) -> None:
         index = path.index
@@ -101,7 +102,7 @@ class Stms(Scheduler):
         ahead = self._settled.get(fast.index, 0) + fast.bytes_in_flight + fast.queued_bytes
         own = self._settled.get(slow.index, 0) + slow.bytes_in_flight + 1
         self._watched[slow.index] = Watched(fast.index, slow.index, ahead, own)
-        self._leads.setdefault((fast.index, slow.index), min(max(0.0, slow.srtt - fast.srtt) / 2, self.most_lead))
+        self._leads.setdefault((fast.index, slow.index), self._first_lead(fast, slow))
 
     def _correct(self, watched: Watched) -> None:
         """Lengthen the lead if the slow path's packet came after its turn, shorten it if before."""
@@ -111,3 +112,8 @@ class Stms(Scheduler):
         lead = self._leads[key] + self.gain * (watched.slow_arrival - watched.fast_arrival)
         self._leads[key] = min(max(lead, 0.0), self.most_lead)
         del self._watched[watched.slow]
+
+
+def forward_delay(path: PathView) -> float:
+    """Return what a path's packets take to the other end, if only the way there has a queue, s."""
+    return path.srtt - min(path.min_rtt, path.srtt) / 2
