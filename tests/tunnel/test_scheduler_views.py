@@ -112,7 +112,7 @@ class Backwards(Scheduler):
 def dispatch_with(pair: Pair, scheduler: Any) -> Dispatch:
     """A dispatch like the pair's, with another scheduler."""
     end = pair.local
-    made = Dispatch(end.paths, scheduler, end.ingress, epoch=1, random=Random(1))
+    made = Dispatch(end.paths, scheduler, end.ingress, epoch=1, random=Random(1), repairs=end.repairs)
     made.paths_changed(patient=False)
     return made
 

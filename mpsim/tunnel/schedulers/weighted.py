@@ -18,7 +18,6 @@ from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.schedulers.base import PathView, Scheduler
 from mpsim.units import BITS_PER_BYTE
 
-
 SHORTEST = 1e-3  # no window is taken for shorter, s
 
 
