@@ -93,7 +93,7 @@ def test_a_loss_alone_changes_no_window() -> None:
 def test_the_mean_queueing_delay_is_near_one_over_delta_and_the_rate(delta: float) -> None:
     rate = 48e6
     copa = {"name": "copa", "delta": delta}
-    result = simulate([link("48Mbit", "20ms", queue="1000p")], tcp(copa), warmup="5s", duration="5s")  # type: ignore[arg-type]
+    result = simulate([link("48Mbit", "20ms", queue="1000p")], tcp(copa), warmup="5s", duration="5s")
     row = next(row for row in result.data["links"] if row["direction"] == "inbound")
     wanted = 1500 * 8 / rate / delta
     # Section 3.1 of the paper: it swings around the fixed point, with a mean of 1.25 of it.

@@ -13,7 +13,7 @@ CLOCKS = 7.0  # s, that the two ends' clocks are apart
 
 
 def steady(window: float, **parameters: float | bool) -> tuple[Ledbat, Acknowledging]:
-    ledbat = started(Ledbat(slow_start=False, **parameters))  # type: ignore[arg-type]
+    ledbat = started(Ledbat(slow_start=False, **parameters))
     acks = Acknowledging(ledbat)
     delayed(acks, 0.0)
     ledbat.cwnd = window * MSS
@@ -87,14 +87,14 @@ def inbound(result: object) -> float:
 @pytest.mark.parametrize("target", [0.025, 0.06])
 def test_it_stays_at_its_target(target: float) -> None:
     ledbat = {"name": "ledbat", "target": target}
-    result = simulate([link("16Mbit", "20ms", queue="300p")], tcp(ledbat), warmup="25s", duration="5s")  # type: ignore[arg-type]
+    result = simulate([link("16Mbit", "20ms", queue="300p")], tcp(ledbat), warmup="25s", duration="5s")
     assert inbound(result) == pytest.approx(target, rel=0.15)
     assert result.aggregation("inbound")["efficiency"] > 0.98
 
 
 def test_it_yields_to_cubic() -> None:
     ledbat = {"name": "ledbat", "target": 0.025}
-    flows = [tcp(ledbat) | {"name": "background"}, tcp("cubic", start="-10s") | {"name": "foreground"}]  # type: ignore[arg-type]
+    flows = [tcp(ledbat) | {"name": "background"}, tcp("cubic", start="-10s") | {"name": "foreground"}]
     result = simulate([link("16Mbit", "20ms", queue="150p")], *flows, warmup="12s", duration="15s")
     background, foreground = (result.flow(name)["goodput_bps"] for name in ("background", "foreground"))
     assert background < 0.1 * foreground
