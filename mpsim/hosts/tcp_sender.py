@@ -421,7 +421,7 @@ class TcpSender:
 
     def next_timeout(self) -> float:
         alarm = self.timers.alarm
-        if self._clocked:
+        if self._clocked and self._connected:
             own = self.congestion.next_timeout()
             if own is not None and own < alarm:
                 return own
