@@ -9,6 +9,7 @@ from functools import partial
 
 from mpsim.contract import ContractError, checks_of, live
 from mpsim.tunnel.congestion import controllers
+from mpsim.tunnel.repair import repairs
 from mpsim.tunnel.schedulers import schedulers
 
 KEPT, BROKEN, WRONG_INPUT = 0, 1, 2
@@ -18,7 +19,7 @@ LIVES = 10_000
 def find(spec: str) -> type:
     """Return the class a spec names, of either kind. Raises ValueError."""
     refusals: dict[str, None] = {}
-    for registry in (schedulers, controllers):
+    for registry in (schedulers, controllers, repairs):
         try:
             return registry.find(spec)
         except ValueError as error:
