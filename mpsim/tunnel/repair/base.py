@@ -25,7 +25,10 @@ class FlightView(Protocol):
     min_rtt: float  # s; infinity: not known
     srtt: float  # s; 0: not known
     waiting_since: float  # s, since when what is in flight has had no answer; infinity: nothing is
-    bytes_in_flight: int
+
+    @property
+    def bytes_in_flight(self) -> int:
+        """Bytes sent, neither acknowledged nor lost."""
 
     def flight_after(self, number: int) -> Sequence[Data]:
         """Return what is in flight beyond path sequence `number`, the oldest first."""
