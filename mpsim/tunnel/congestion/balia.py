@@ -16,7 +16,7 @@ MOST_CUT = 1.5  # times the cut of a TCP, at a loss on a path that is not the be
 
 
 class Balia(Coupled):
-    """Coupled: a balance between being friendly to TCP and quick to answer.
+    """Coupled: a balance between being friendly to TCP and quick to answer (Peng et al., ToN 2016).
 
     Parameters
         initial_window: window at the start, packets (RFC 6928)

@@ -17,7 +17,7 @@ from mpsim.tunnel.congestion.cubic import Cubic
 
 
 class C2Tcp(Cubic):
-    """CUBIC that speeds up below a round-trip time and starts over when it stays above.
+    """CUBIC that speeds up below a round-trip time, and starts over above it (Abbasloo et al., IFIP Networking 2018).
 
     Parameters
         setpoint: round-trip time to stay below, seconds

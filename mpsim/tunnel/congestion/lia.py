@@ -10,7 +10,7 @@ from mpsim.tunnel.congestion.coupled import Coupled
 
 
 class Lia(Coupled):
-    """NewReno whose additive increase is shared by the siblings.
+    """Coupled: NewReno whose additive increase is shared by the siblings (RFC 6356).
 
     Parameters
         initial_window: window at the start, packets (RFC 6928)

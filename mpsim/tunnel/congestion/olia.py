@@ -19,7 +19,7 @@ from mpsim.tunnel.congestion.coupled import Coupled
 
 
 class Olia(Coupled):
-    """Coupled: together as fast as one TCP, and most where a TCP would be fastest.
+    """Coupled: together as fast as one TCP, and most where a TCP would be fastest (Khalili et al., ToN 2013).
 
     Parameters
         initial_window: window at the start, packets (RFC 6928)

@@ -23,7 +23,7 @@ MOST_TICKS = 250  # that are caught up with at once: after so many nothing is kn
 
 
 class Sprout(CongestionController):
-    """A window by a cautious forecast of what a cellular link will deliver.
+    """A window by a cautious forecast of what a cellular link will deliver (Winstein et al., NSDI 2013).
 
     Parameters
         tick: how often deliveries are counted, seconds

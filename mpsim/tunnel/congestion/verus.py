@@ -35,7 +35,7 @@ _INFINITY = float("inf")
 
 
 class Verus(CongestionController):
-    """A window from a learnt profile of delay over window, for fast-changing links.
+    """A window from a learnt profile of delay over window (Zaki et al., SIGCOMM 2015).
 
     Parameters
         epoch: how often the window is set, seconds

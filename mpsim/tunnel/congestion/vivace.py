@@ -42,7 +42,7 @@ Phase = Literal["starting", "probing", "moving"]
 
 
 class Vivace(CongestionController):
-    """A rate that climbs the gradient of throughput less delay growth and loss.
+    """A rate that climbs the gradient of throughput less delay growth and loss (Dong et al., NSDI 2018).
 
     Parameters
         latency: weight of the growth of the round-trip time (b), ratio

@@ -22,7 +22,7 @@ _INFINITY = float("inf")
 
 
 class WVegas(NewReno):
-    """Coupled, by delay: a few packets of queue, shared out by the paths' rates.
+    """Coupled, by delay: a few packets of queue, shared out by the paths' rates (Cao et al., ICNP 2012).
 
     Parameters
         total_alpha: queue of all siblings together, packets
