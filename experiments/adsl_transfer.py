@@ -138,7 +138,7 @@ def summarise(
     """Give one row for each case, direction and world; gain: over the better line alone."""
     rows: list[dict[str, Any]] = []
     for world in worlds:
-        for direction in TOLD:
+        for direction, told in TOLD.items():
             bits = extents[world].megabytes[direction] * 2**20 * BITS_PER_BYTE
             known = [case for case in CASES if world != EMULATION or case.emulated]
             place = {"world": world, "direction": direction}
@@ -148,7 +148,7 @@ def summarise(
             rows += [
                 {
                     "world": world,
-                    "direction": TOLD[direction],
+                    "direction": told,
                     "case": case.label,
                     "time_s": (spread := times[case.label]).median,
                     "time_p25_s": spread.low,

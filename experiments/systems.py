@@ -84,6 +84,7 @@ class Entry:
 METERED = "tuntuntun-metered"
 ENTRIES = (
     Entry(OURS),
+    Entry("mpsim, repairing", {"repair": ["retransmit"], "reorder": {"mode": "detect"}}),
     *(Entry(name, {"system": name}) for name in (BEST_LINK, "failover", "session-balancing")),
     *(Entry(name, {"system": name}) for name in SYSTEMS if name.startswith("tuntuntun")),
     *(Entry(name, {"system": name}) for name in ("gobonding", "mptunnel", "netcombiner", "netcombiner-tcp", MPTCP)),

@@ -98,6 +98,7 @@ def _random_scenario(random: Random) -> Any:
         "scheduler": random.choice(schedulers.names()),
         "congestion": random.choice(controllers.names()),
         "loss_detection": random.choice(("rfc9002", "nack")),
+        "queue": {"kind": random.choice(WORDS["tunnel.queue.kind"].now)},
         "reorder": {"mode": random.choice(WORDS["tunnel.reorder.mode"].now)},
         "repair": random.sample(repairs.names(), random.randrange(3)),
     }
