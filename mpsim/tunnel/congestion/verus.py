@@ -26,7 +26,7 @@ from mpsim.tunnel.congestion.verus_profile import DelayProfile
 OLD_SHARE = 0.2  # of the average of D, an epoch
 NO_CHANGE = 1e-7  # s; D has not risen by less
 SLOW_START_SHARE = 0.75  # of R * D_min: the first D_est after slow start
-MIN_RTT_STEP = 0.010  # s
+MIN_RTT_STEP = 0.010  # s, added to D_min while D_est is down at it with nearly nothing in flight: a longer way
 NEARLY_NOTHING = 2  # packets
 MOST_EPOCHS = 400  # that are caught up with at once: nothing changes after so many without an answer
 SLEEP_AFTER = 1.0  # s without an answer; then the next one wakes it
