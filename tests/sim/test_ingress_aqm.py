@@ -60,3 +60,13 @@ def test_defaults_come_with_the_kind_and_foreign_keys_are_refused() -> None:
         parsed(kind="droptail", target="5ms")
     with pytest.raises(InputError, match=r"tunnel.queue.interval: max 60s"):
         parsed(kind="codel", interval="61s")
+
+
+def test_a_call_in_the_class_of_a_bulk_flow_is_heard() -> None:
+    call: Table = {"name": "call", "kind": "voip"}
+    heard = {}
+    for kind in ("droptail", "fq-codel"):
+        tunnel = {"queue": {"kind": kind}, "classes": "single"}
+        heard[kind] = simulate(links("2Mbit"), tcp(), call, tunnel=tunnel, duration="6s").flow("call")["mos"]
+    assert heard["fq-codel"] > 4.0  # 100 packets of 1500 bytes at 2 Mbit/s are 0.6 s
+    assert heard["droptail"] < 3.0
