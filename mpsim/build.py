@@ -74,6 +74,11 @@ def is_multipath(scenario: Scenario, flow: FlowSpec) -> bool:
     return scenario.mptcp is not None and flow.kind in ("tcp", "echo") and flow.via == "tunnel"
 
 
+def ends_at_proxies(scenario: Scenario) -> bool:
+    """Return whether a flow's own TCP ends at a proxy that speaks Multipath TCP for it."""
+    return scenario.mptcp is not None and scenario.mptcp.ends == "proxies"
+
+
 def framing_limit(scenario: Scenario, kind: str, packet_size: int | None, *, tunnelled: bool) -> float:
     """Return payload over IP bytes of a full packet, for a flow of `kind` with UDP payload `packet_size`."""
     overhead = tunnel_overhead(scenario) if tunnelled else 0

@@ -126,9 +126,6 @@ def test_proxies_exchange_two_questions_first() -> None:
     assert times["socks-over-mptcp"] - times["mptcp"] == pytest.approx(0.4, abs=0.11)  # seen every 0.1 s
 
 
-def test_proxies_stand_at_the_server() -> None:
-    scenario = build(links("8Mbit", "8Mbit"), tcp(), tunnel={"system": "socks-over-mptcp"}).as_dict()
-    with pytest.raises(InputError, match=r"topology.server_delay: 0s beside proxies"):
-        parse({**scenario, "topology": {"server_delay": "10ms"}})
+def test_a_system_without_a_tunnel_has_no_parts_of_one() -> None:
     with pytest.raises(InputError, match=r"tunnel.reorder: not of the system socks-over-mptcp"):
         build(links("8Mbit"), tcp(), tunnel={"system": "socks-over-mptcp", "reorder": {"mode": "none"}})

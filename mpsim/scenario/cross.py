@@ -48,11 +48,6 @@ def tables(raw: Raw, name: str) -> Iterator[tuple[str, Raw]]:
 def _one_way(raw: Raw) -> Iterator[Fault]:
     if "mptcp" in raw and "tunnel" in raw:
         yield Fault("mptcp", "either [mptcp] or [tunnel]; given both")
-    own, topology = raw.get("mptcp"), raw.get("topology")
-    if isinstance(own, Mapping) and own.get("ends") == "proxies" and isinstance(topology, Mapping):
-        delay = topology.get("server_delay")
-        if seconds(delay):
-            yield Fault("topology.server_delay", f"0s beside proxies, which stand at the server; given {shown(delay)}")
 
 
 def _word(raw: Raw, table: str, key: str) -> str:

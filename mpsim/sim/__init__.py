@@ -24,6 +24,7 @@ from mpsim.build import (
     build_endpoint,
     build_link,
     capacity_of,
+    ends_at_proxies,
     inner_mtu,
     is_multipath,
     one_path,
@@ -37,11 +38,12 @@ from mpsim.metrics import BIN
 from mpsim.network.link import Link
 from mpsim.network.rate import ConstantRate
 from mpsim.result import Result, SeriesRow, assemble
-from mpsim.scenario import EventSpec, Scenario
+from mpsim.scenario import EventSpec, FlowSpec, Scenario
 from mpsim.sim.clock import Clock
 from mpsim.sim.flows import Flow
 from mpsim.sim.kinds import build_flow
 from mpsim.sim.multipath import MptcpFlow, Way, build_multipath, negotiation, senders, spread, tell
+from mpsim.sim.proxies import Lines, ProxiedFlow, connect
 from mpsim.sim.recorder import Recorder
 from mpsim.sim.stream import build_streams, sorted_by_stream, stream_links
 from mpsim.sim.wiring import PortalStation, Station, Wire
@@ -79,6 +81,7 @@ class Simulation:
                 tap = self.captures.link(link.name, direction) if self.captures is not None else None
                 self.wires[index, direction] = Wire(self.clock, link, tap)
         self.receivers: dict[object, Callable[[Packet, float], object]] = {}  # by flow key, both hosts'
+        self._at_portal: set[object] = set()  # flow keys that a proxy at the remote portal answers
         self.portals: dict[Side, PortalStation] = {}
         self._server_in, self._server_out = self._server_lines()
         if scenario.tunnel is not None:
@@ -105,6 +108,8 @@ class Simulation:
         for flow in self.flows:
             if isinstance(flow, MptcpFlow):
                 recorder.add_subflows(flow.sender.subflows, flow.spec.direction)
+            elif isinstance(flow, ProxiedFlow):
+                recorder.add_subflows(flow.multipath.subflows, flow.spec.direction)
         return recorder
 
     def _build_portals(self, through: Callable[[Datagram], Datagram] | None) -> None:
@@ -156,6 +161,8 @@ class Simulation:
     def _add_flow(self, number: int) -> Flow:
         spec = self.scenario.flow[number]
         multipath = is_multipath(self.scenario, spec)
+        if multipath and spec.kind == "tcp" and self._server_in is not None and ends_at_proxies(self.scenario):
+            return self._add_proxied(spec, 2 * number)
         flow = (build_multipath if multipath else build_flow)(self.scenario, spec, 2 * number)
         client_sends, server_sends = self._all_ways() if multipath else self._ways(spec.via)
         forward, backward = (server_sends, client_sends) if flow.origin == "inbound" else (client_sends, server_sends)
@@ -184,6 +191,18 @@ class Simulation:
         self.clock.call_at(end, stop)
         return flow
 
+    def _add_proxied(self, spec: FlowSpec, key: int) -> Flow:
+        """Add a flow whose TCP ends at a proxy between the links and the server."""
+        there, back = self._server_in, self._server_out
+        assert there is not None  # otherwise nothing is between
+        assert back is not None
+        flow = ProxiedFlow(self.scenario, spec, key)
+        lines = Lines(self.wires, there, back, self.receivers, self._at_portal)
+        self.multipath.append((flow.multipath, connect(flow, key, self.scenario, self.clock, lines)))
+        end = self.scenario.warmup + (spec.stop if spec.stop is not None else self.scenario.duration)
+        self.clock.call_at(end, flow.source.stop)
+        return flow
+
     def _ways(self, via: str) -> tuple[Callable[[Packet, float], object], Callable[[Packet, float], object]]:
         """Return how the client and the server send: through the tunnel, or by one link."""
         if via == "tunnel" and self.portals:
@@ -208,7 +227,7 @@ class Simulation:
         self.receivers[packet.flow](packet, now)
 
     def _to_server(self, packet: Packet, now: float) -> None:
-        if self._server_in is None:
+        if self._server_in is None or packet.flow in self._at_portal:
             self.receivers[packet.flow](packet, now)
         else:
             self._server_in.emit(packet, now)
