@@ -20,7 +20,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from random import Random
 
-from mpsim.tunnel.datagrams import FLAG_REPLY, MOST_SKIP_RANGES, Data, Datagram, Feedback, Probe, Skip
+from mpsim.tunnel.announcing import announcements
+from mpsim.tunnel.datagrams import FLAG_REPLY, Data, Datagram, Feedback, Probe, Skip
 from mpsim.tunnel.dispatch import Dispatch
 from mpsim.tunnel.incoming import Incoming, Release
 from mpsim.tunnel.ingress import Ingress
@@ -265,19 +266,10 @@ class Endpoint:
         self.abandoned_packets += len(packets)
         if not self.announce:
             return
-        numbers: dict[int, list[int]] = {}
-        for cls, sequence in packets:
-            numbers.setdefault(cls, []).append(sequence)
         eligible = self.dispatch.eligible
         carrier = eligible[0] if eligible else self.paths[0]
-        for cls, sequences in numbers.items():
-            ranges = _ranges(sorted(sequences))
-            for begin in range(0, len(ranges), MOST_SKIP_RANGES):
-                some = tuple(ranges[begin : begin + MOST_SKIP_RANGES])
-                sequence = carrier.next_control
-                carrier.next_control = sequence + 1
-                skip = Skip(self.epoch, carrier.index, sequence, microseconds(now), cls, some, carrier.overhead)
-                self._send_control(carrier, skip)
+        for skip in announcements(packets, carrier, self.epoch, now):
+            self._send_control(carrier, skip)
 
     def _paths_changed(self, now: float) -> None:
         self.dispatch.paths_changed(patient=self._patient)
@@ -357,17 +349,6 @@ class Endpoint:
             self._probe_number = self._probe_number + 1 & SEQUENCE_MASK
             self._questions.append((self._probe_number, microseconds(now)))
             self._send_probe(path, now, self._probe_number)
-
-
-def _ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """Turn ascending numbers into (first, length) runs."""
-    runs: list[tuple[int, int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][0] + runs[-1][1]:
-            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
-        elif not runs or number >= sum(runs[-1]):
-            runs.append((number, 1))
-    return runs
 
 
 def pump(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from simulating import Table, build, link, simulate, tcp, udp
 
+from mpsim.pcap import read_pcap
 from mpsim.sim import run
+from mpsim.tunnel.repair.codes import parity_of
+from mpsim.tunnel.wire import OUTER_SIZE, Data, Parity, decode
 
 LOSSY = [link("8Mbit", "10ms", name, loss=0.01) for name in "ab"]
 
@@ -94,6 +98,25 @@ def test_a_way_through_bytes_changes_nothing(mode: str) -> None:
     assert direct.data["flows"] == through_bytes.data["flows"]
     assert direct.data["paths"] == through_bytes.data["paths"]
     assert direct.data["tunnel"]["rejected"] == {"malformed": 0, "forged": 0, "replayed": 0}
+
+
+def test_a_capture_shows_parity_that_its_own_packets_give(tmp_path: Path) -> None:
+    tunnel = {"repair": [{"name": "parity", "packets": 4, "parity": 2}], "congestion": "none"}
+    wires = [link("8Mbit", "10ms", name) for name in "ab"]
+    run(build(wires, udp("1Mbit"), tunnel=tunnel, warmup="0.5s", duration="0.5s"), pcap=tmp_path)
+    inner: dict[int, bytes] = {}
+    parity: list[Parity] = []
+    for name in "ab":
+        for _, captured in read_pcap(tmp_path / f"link-{name}-inbound.pcap"):
+            datagram = decode(captured[OUTER_SIZE:])
+            if isinstance(datagram, Parity):
+                parity.append(datagram)
+            elif isinstance(datagram, Data):
+                inner[datagram.tunnel_sequence] = datagram.packet.payload
+    assert len(parity) > 20
+    for one in parity:
+        protected = [inner[one.tunnel_sequence + position] for position in range(one.block)]
+        assert one.packet.payload == parity_of(one.index, protected)
 
 
 @pytest.mark.parametrize(("mode", "disorder"), [("equalise", 0.02), ("adaptive", 0.001), ("detect", 0.001)])
