@@ -1,4 +1,4 @@
-"""TCP that ends at proxies, where the server is some way off: its own TCP as far as the proxy, Multipath TCP from there.
+"""TCP that ends at proxies, where the server is some way off: its own TCP to the proxy, Multipath TCP from there on.
 
     server --TCP--> proxy at the remote portal --Multipath TCP over all links--> proxy at the client = client
 
