@@ -35,7 +35,7 @@ GAINS = {Phase.STARTUP: HIGH_GAIN, Phase.DRAIN: DRAIN_GAIN, Phase.PROBE_RTT: 1.0
 
 
 class Bbr(Bottleneck):
-    """Paces at the largest delivery rate seen, with two bandwidth-delay products in flight at most.
+    """Paces at the largest delivery rate seen, two bandwidth-delay products in flight (Cardwell et al., 2016).
 
     Parameters
         cwnd_gain: in flight at most, times the bandwidth-delay product, ratio

@@ -42,7 +42,7 @@ PROBING = frozenset({Phase.STARTUP, Phase.REFILL, Phase.UP})
 
 
 class Bbr3(Bottleneck):
-    """BBR that keeps below what lost more than 2 %, and probes for more every few seconds.
+    """BBR that keeps below what lost more than 2 %, and probes every few seconds (draft-ietf-ccwg-bbr).
 
     Parameters
         extra: what may be in flight on top of the model, packets (Linux: three bursts of two)

@@ -22,7 +22,7 @@ EMPTY_WITHIN = 5
 
 
 class Copa(CongestionController):
-    """Keeps about 1/delta packets of queue; competes with buffer fillers when it must.
+    """Keeps about 1/delta packets of queue; competes when it must (Arun and Balakrishnan, NSDI 2018).
 
     Parameters
         delta: weight of delay against throughput, the inverse of the queue to keep in packets, ratio
@@ -70,7 +70,7 @@ class Copa(CongestionController):
         self._watch_queue(sample, sample.rtt, least)
         if sample.sent_time > self._round_end:
             self._end_round(now)
-        # window / standing <= 1 / (delta * queue)
+        # Whether a window a standing round trip is less than the target: a packet in `delta` queueing delays.
         below = self.cwnd / self.mss * self._used_delta * queue <= standing
         if self._slow_start and not below:
             # What is seen now was done a round trip ago, by half the window. The paper leaves it at that; the queue of

@@ -18,7 +18,7 @@ _INFINITY = float("inf")
 
 
 class Ledbat(CongestionController):
-    """Less than best effort: a queue of `target` seconds by the one-way delay, less as soon as others fill it.
+    """Less than best effort: a queue of `target` seconds by the one-way delay, others included (RFC 6817).
 
     Parameters
         target: queueing delay to keep, seconds (RFC 6817: at most 0.1)

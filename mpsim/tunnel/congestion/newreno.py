@@ -10,7 +10,7 @@ from mpsim.tunnel.congestion.base import AckSample, CongestionController
 
 
 class NewReno(CongestionController):
-    """Slow start, additive increase, one halving a round.
+    """Slow start, additive increase, one halving a round (RFC 6582, RFC 9002).
 
     Parameters
         initial_window: window at the start, packets (RFC 6928)

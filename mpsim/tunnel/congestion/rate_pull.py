@@ -43,6 +43,7 @@ class RatePull(CongestionController):
     """
 
     name = "rate-pull"
+    keeps_window = True
 
     def __init__(
         self, *, delay: float = 0.01, headroom: float = 4, initial_window: float = 10, minimum_window: float = 4

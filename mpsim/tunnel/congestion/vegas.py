@@ -22,15 +22,14 @@ _INFINITY = float("inf")
 
 
 class Vegas(NewReno):
-    """Once a round trip one packet more below `alpha` packets in queues, one less above `beta`.
+    """Keeps `alpha` to `beta` packets in queues, a packet more or less a round trip (Brakmo et al., SIGCOMM 1994).
 
     Parameters
         alpha: least queue to keep, packets
         beta: most queue to keep, packets
         gamma: queue that ends slow start, packets
         initial_window: window at the start, packets (RFC 6928)
-        as_linux: what Linux's does otherwise: the queue is counted against the least round-trip time, slow start grows
-            in each round, and nothing is paced
+        as_linux: as Linux, count the queue against the least round-trip time, slow start in each round, do not pace
         minimum_window: smallest window, packets
     """
 
