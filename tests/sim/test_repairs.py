@@ -10,6 +10,8 @@ import pytest
 from simulating import Table, build, link, simulate, tcp, udp
 
 from mpsim.pcap import read_pcap
+from mpsim.scenario import parse
+from mpsim.scenario.files import named_files
 from mpsim.sim import run
 from mpsim.tunnel.repair.codes import parity_of
 from mpsim.tunnel.wire import OUTER_SIZE, Data, Parity, decode
@@ -117,6 +119,34 @@ def test_a_capture_shows_parity_that_its_own_packets_give(tmp_path: Path) -> Non
     for one in parity:
         protected = [inner[one.tunnel_sequence + position] for position in range(one.block)]
         assert one.packet.payload == parity_of(one.index, protected)
+
+
+MINE = """
+from mpsim.tunnel.repair import Repair
+
+class Mine(Repair):
+    \"""Sends again what is lost, once.\"""
+
+    name = "mine"
+
+    def on_lost(self, lost, now):
+        if lost.flags:
+            return False
+        self.outlet.send_again(lost, lost.time, now + 1.0)
+        return True
+"""
+
+
+def test_a_repair_of_ones_own_is_taken_from_its_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    tunnel = {"repair": ["mine.py:Mine"], "congestion": "none", "reorder": {"mode": "timeout", "timeout": "300ms"}}
+    table = build(lossy(0.05, 0.05), udp("4Mbit"), tunnel={}, warmup="1s", duration="5s").as_dict()
+    scenario = parse({**table, "tunnel": tunnel}, tmp_path)
+    flow = run(scenario).flow("udp")
+    assert flow["loss_ratio"] == pytest.approx(0.05**2, abs=0.002)
+    assert named_files(scenario.as_dict()) == ["mine.py"]
+    swept = {"sweep": {"tunnel.repair": [["mine.py:Mine"], []]}}
+    assert named_files(swept) == ["mine.py"]
 
 
 @pytest.mark.parametrize(("mode", "disorder"), [("equalise", 0.02), ("adaptive", 0.001), ("detect", 0.001)])
