@@ -243,6 +243,7 @@ class Portal:
             "delivered_packets": endpoint.incoming.delivered_packets,
             "abandoned_packets": endpoint.abandoned_packets,
             "ingress_drops": endpoint.ingress.drops,
+            "recovered_packets": endpoint.incoming.recovered_packets,
             "socket_drops": [channel.dropped() for channel in self._channels],
             "receive_errors": sum(channel.receive_errors for channel in self._channels),
             "unsent": sum(channel.unsent for channel in self._channels),

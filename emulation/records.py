@@ -144,4 +144,5 @@ def tunnel_row(scenario: Scenario, records: Mapping[str, Any], folder: Path) -> 
         "in_order_delay_s": in_order_delays(folder, begin, end).summary(50, 95, 99),
         "rejected": rejected,
         "ingress_drops": sum(total["ingress_drops"] for total in totals),
+        "recovered_packets": sum(total["recovered_packets"] for total in totals),
     }

@@ -335,6 +335,7 @@ class Simulation:
             "in_order_delay_s": self.recorder.in_order.summary(50, 95, 99),
             "rejected": rejected,
             "ingress_drops": sum(portal.endpoint.ingress.drops for portal in self.portals.values()),
+            "recovered_packets": sum(portal.endpoint.incoming.recovered_packets for portal in self.portals.values()),
         }
 
 

@@ -70,6 +70,8 @@ def test_parity_leaves_what_coding_theory_says() -> None:
     # A packet stays lost if one more of its block, or the parity, is lost too.
     left = loss * (1 - (1 - loss) ** packets)
     assert result.flow("udp")["loss_ratio"] == pytest.approx(left, rel=0.15)
+    recovered = result.data["tunnel"]["recovered_packets"]
+    assert recovered == pytest.approx((loss - left) * result.flow("udp")["sent_packets"], rel=0.15)
 
 
 def test_a_silent_link_costs_less_with_reinjection() -> None:

@@ -150,15 +150,21 @@ class Repairs:
     def place(self, now: float, now_us: int) -> list[Data]:
         """Give to paths what waits and finds room; return it as it leaves, in order."""
         placed: list[Data] = []
-        for _ in range(len(self.waiting)):
+        held: list[Errand] = []
+        # One that may go by any path and finds none says that the others will not either. Some may not: as many as
+        # there are paths are tried, and not all of a flight that was lost with its path, each time.
+        while self.waiting and len(held) < max(len(self.eligible), 1):
             errand = self.waiting.popleft()
             if self._is_needless(errand, now):
                 continue
             path = self._best(errand, now)
-            if path is None:
-                self.waiting.append(errand)
-            else:
+            if path is not None:
                 placed.append(self._send(errand, path, now, now_us))
+                continue
+            held.append(errand)
+            if errand.avoid == NOWHERE:
+                break
+        self.waiting.extendleft(reversed(held))
         return placed
 
     def _is_needless(self, errand: Errand, now: float) -> bool:
