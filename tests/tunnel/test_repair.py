@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -14,7 +15,7 @@ from pairing import Loses, Pair, data_of
 from mpsim.tunnel.packet import CLASS_EXPEDITED, CLASS_UDP, Packet
 from mpsim.tunnel.repair.ledger import Ledger
 from mpsim.tunnel.repair.outlet import RepairTime
-from mpsim.tunnel.wire import FLAG_COPY, FLAG_REPAIR, Data, Datagram, Parity, Skip
+from mpsim.tunnel.wire import FLAG_COPY, FLAG_REPAIR, Data, Datagram, Parity, Skip, decode, encode
 
 DETECT = {"mode": "detect", "timeout": "500ms"}
 
@@ -285,6 +286,41 @@ def test_a_slow_stream_is_protected_in_smaller_blocks() -> None:
     assert pair.payloads("remote") == list(range(10))
     blocks = [datagram.block for datagram in data_of(pair.carried, "local") if isinstance(datagram, Parity)]
     assert blocks == [1] * 10
+
+
+class RealPair(Pair):
+    """A pair whose datagrams are bytes on their way."""
+
+    def _fly(self, side: str, datagram: Datagram) -> None:
+        super()._fly(side, decode(encode(datagram)))
+
+
+def real_packet(number: int) -> bytes:
+    """A UDP packet of a length of its own that nobody can guess."""
+    random = Random(number)
+    size = random.randrange(60, 1400)
+    head = struct.pack("!BBHHHBBH", 0x45, 0, size, number, 0, 64, 17, 0)
+    return head + random.randbytes(size - len(head))
+
+
+@pytest.mark.parametrize(
+    "repair",
+    [["parity"], [{"name": "parity", "packets": 5, "parity": 2}], ["parity", "retransmit", "reinject"]],
+    ids=str,
+)
+def test_real_packets_are_computed_from_real_parity(repair: list[Any]) -> None:
+    tunnel = {"repair": repair, "reorder": {"mode": "timeout", "timeout": "500ms"}}
+    pair = RealPair(0.01, 0.02, tunnel=tunnel, loses=lose_first(*range(3, 200, 10)))
+    pair.run(1.0)
+    packets = [real_packet(number) for number in range(200)]
+    for packet in packets:
+        pair.local.receive_packet(Packet.from_bytes(packet), pair.now)
+        pair._pump("local")
+        pair.run(pair.now + 0.002)
+    pair.run(pair.now + 2.0)
+    assert pair.payloads("remote") == packets
+    assert pair.remote.incoming.recovered_packets > 0
+    assert not pair.remote.rejected
 
 
 @given(ratio=st.floats(0.0, 0.2), seed=st.integers(0, 10**6))
