@@ -67,7 +67,7 @@ def test_what_was_not_used_does_not_grow() -> None:
 
 
 def test_a_queue_that_never_empties_makes_it_compete_until_a_loss() -> None:
-    copa, acks = steady(20)
+    copa, acks = steady(20, patience=5)
     rtts = [0.15 + 0.01 * (number % 2) for number in range(16)]
     for rtt in rtts[:4]:
         acks.round(rtt)

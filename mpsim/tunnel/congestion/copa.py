@@ -2,7 +2,9 @@
 
 At the fixed point 1/delta packets of queue, whose empty moments show the least round-trip time. Against flows
 that fill the buffer it makes delta smaller, additively in 1/delta, and larger again by loss (section 2.2). What
-the paper leaves open is as in its authors' code (genericCC) and in mvfst, both read for the rule.
+the paper leaves open is as in its authors' code (genericCC) and in mvfst, both read for the rule. Its queue swings
+with a period of five round trips; where feedback comes late, or few packets are a window, a swing takes longer, and
+the paper's five round trips without an empty queue are too few to tell its own queue from another's.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ LEAST_RTT_WINDOW = 10.0  # s, in which the queue was empty at least once
 STANDING_SHARE = 0.5  # of srtt: the standing round-trip time is the least of so long
 PACING_GAIN = 2.0
 SAME_DIRECTION = 3  # round trips before the velocity doubles
-# Section 2.2: a queue below a tenth of its range over 4 round trips, within 5, is nearly empty.
+# Section 2.2: a queue below a tenth of its range over 4 round trips is nearly empty.
 NEARLY_EMPTY = 0.1
 RANGE_ROUNDS = 4
-EMPTY_WITHIN = 5
+# Packets of our own. On a slow link one is more than that tenth, and a smaller one has set the least round-trip time.
+OWN_PACKETS = 1.25
 
 
 class Copa(CongestionController):
@@ -27,6 +30,7 @@ class Copa(CongestionController):
     Parameters
         delta: weight of delay against throughput, the inverse of the queue to keep in packets, ratio
         competitive: compete when the queue never empties
+        patience: so long without a nearly empty queue until it competes, round trips (the paper: 5)
         initial_window: window at the start, packets
         minimum_window: smallest window, packets
     """
@@ -35,10 +39,17 @@ class Copa(CongestionController):
     keeps_window = True
 
     def __init__(
-        self, *, delta: float = 0.5, competitive: bool = True, initial_window: float = 10, minimum_window: float = 2
+        self,
+        *,
+        delta: float = 0.5,
+        competitive: bool = True,
+        patience: float = 12,
+        initial_window: float = 10,
+        minimum_window: float = 2,
     ) -> None:
         self.delta = delta
         self.competitive = competitive
+        self.patience = patience
         self.initial_window = initial_window
         self.minimum_window = minimum_window
 
@@ -120,11 +131,10 @@ class Copa(CongestionController):
     def _watch_queue(self, sample: AckSample, rtt: float, least: float) -> None:
         self._largest.window = RANGE_ROUNDS * sample.srtt
         largest = self._largest.update(sample.now, rtt)
-        # On a slow link a single packet of our own is more than that tenth, and no buffer filler.
         own = self.cwnd / self.mss * (rtt - least) / rtt  # packets
-        if rtt - least <= NEARLY_EMPTY * (largest - least) or own <= 1:
+        if rtt - least <= NEARLY_EMPTY * (largest - least) or own <= OWN_PACKETS:
             self._filled_rounds = 0
-        if not self.competitive or self._filled_rounds <= EMPTY_WITHIN:
+        if not self.competitive or self._filled_rounds <= self.patience:
             self._used_delta = self.delta
         elif self._used_delta >= self.delta:
             self._used_delta = 1 / (1 / self.delta + 1)
