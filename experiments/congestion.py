@@ -218,6 +218,7 @@ class Congestion:
         return "\n".join([report(rows, outcomes, kernel, out, timing), *written])
 
 
+NOTES = "Where the algorithms differ from their papers: docs/congestion.md."
 HEADINGS = ("queue", "loss", "round trip", "congestion", "goodput Mbit/s", "queue ms")
 THEIRS = ("Linux Mbit/s", "Linux queue ms", "n", "difference", "95 % interval", "")
 
@@ -243,7 +244,7 @@ def report(
     left = [one for one in outcomes if not one.believed]
     left_out = f"{len(left)} of {len(outcomes)} runs stay out of the medians (failed, or not to be believed)"
     lines = [_line(row) for row in rows]
-    page = ["# Congestion control, one flow", "", told, method, "", as_markdown((*HEADINGS, *THEIRS), lines), ""]
+    page = ["# Congestion control, one flow", "", told, method, NOTES, "", as_markdown((*HEADINGS, *THEIRS), lines), ""]
     out.mkdir(parents=True, exist_ok=True)
     (out / "congestion.md").write_text("\n".join(page), encoding="utf-8")
     return "\n".join([as_text((*HEADINGS, *THEIRS), lines), told, method, left_out])
