@@ -10,8 +10,8 @@ from typing import Any, Literal
 from mpsim.network.link import Link, bandwidth_delay_product
 from mpsim.network.loss import Bernoulli, GilbertElliott, Loss
 from mpsim.network.rate import ConstantRate, Rate, TraceRate
-from mpsim.network.traces import read_mahimahi
 from mpsim.scenario import EventSpec, FlowSpec, LinkSpec, Scenario, Tunnel, limits
+from mpsim.traces.playing import opportunities
 from mpsim.tunnel import framing
 from mpsim.tunnel.congestion import CongestionController, Siblings, controllers
 from mpsim.tunnel.endpoint import Endpoint
@@ -108,7 +108,7 @@ def build_rate(spec: LinkSpec, direction: Direction) -> Rate:
     """Return a link's rate: from its trace where it has one for this direction."""
     trace = spec.trace.of(direction) if spec.trace is not None else None
     if spec.trace is not None and trace is not None:
-        return TraceRate(read_mahimahi(trace), spec.trace.offset)
+        return TraceRate(opportunities(trace, spec.trace.scale), spec.trace.offset)
     if spec.rate is None:
         raise ValueError(f"link {spec.name} has neither a rate nor a trace {direction}")
     return ConstantRate(spec.rate.of(direction))

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from mpsim.cli.traces import traces
+
 app = typer.Typer(
     name="mpsim",
     help="One multipath tunnel, in a simulated and in an emulated network.",
@@ -15,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(traces, name="traces")
 
 File = Annotated[Path, typer.Argument(metavar="FILE.toml", help="the scenario")]
 Seed = Annotated[int | None, typer.Option(metavar="N", help="instead of the file's seed")]

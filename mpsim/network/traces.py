@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 MILLISECONDS = 1e-3
@@ -9,13 +10,16 @@ MILLISECONDS = 1e-3
 LARGEST_TRACE_BYTES = 512 * 1024 * 1024
 
 
-def read_mahimahi(path: Path) -> list[float]:
+def read_mahimahi(path: Path, wrong: Callable[[int, str], None] | None = None) -> list[float]:
     """Read a mahimahi trace and return its delivery opportunities in seconds.
 
-    Raises ValueError naming the line and what is wrong with it, OSError if it cannot be read.
+    Raises ValueError naming the line and what is wrong with it, OSError if it cannot be read. Where `wrong` is given,
+    it is told of each fault instead (line, 0 for the whole file, and message), and the line is left out.
     """
+    wrong = wrong or _raise
     if path.stat().st_size > LARGEST_TRACE_BYTES:
-        raise ValueError(f"at most {LARGEST_TRACE_BYTES // 1024**2} MiB")
+        wrong(0, f"at most {LARGEST_TRACE_BYTES // 1024**2} MiB")
+        return []
     times: list[float] = []
     last = 0
     with path.open("rb") as file:
@@ -25,17 +29,23 @@ def read_mahimahi(path: Path) -> list[float]:
                 continue
             # bytes.isdigit() knows ASCII digits only; int() alone would let "1_000" pass.
             if not text.isdigit():
-                raise ValueError(f"line {number}: {_not_a_time(text)}")
+                wrong(number, _not_a_time(text))
+                continue
             value = int(text)
             if value < last:
-                raise ValueError(f"line {number}: times that never decrease; given {value} after {last}")
+                wrong(number, f"times that never decrease; given {value} after {last}")
+                continue
             last = value
             times.append(value * MILLISECONDS)
     if not times:
-        raise ValueError("at least one line; given an empty file")
-    if last == 0:
-        raise ValueError("a last line above 0 ms, which is the trace's period")
+        wrong(0, "at least one line; given an empty file")
+    elif last == 0:
+        wrong(0, "a last line above 0 ms, which is the trace's period")
     return times
+
+
+def _raise(number: int, message: str) -> None:
+    raise ValueError(f"line {number}: {message}" if number else message)
 
 
 def _not_a_time(text: bytes) -> str:

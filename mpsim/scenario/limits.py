@@ -24,6 +24,7 @@ PING_INTERVAL_S = (0.001, 3600.0)  # s
 PLAYOUT_S = (0.0, 10.0)  # s
 HANGUP_S = (2.0, 3600.0)  # s
 TRACE_OFFSET_S = (0.0, DURATION_S[1])  # s
+TRACE_SCALE = (0.001, 1000.0)
 SEED = (0, 2**63 - 1)
 METRIC = (0, 1000)
 LINKS = (1, 64)

@@ -22,17 +22,19 @@ _GILBERT_ELLIOTT: Mapping[str, float | None] = {"p": None, "r": None, "good_loss
 _MODELS: Mapping[str, Mapping[str, float | None]] = {"bernoulli": {"p": None}, "gilbert-elliott": _GILBERT_ELLIOTT}
 _read_model = word("link.loss.model")
 _read_offset = within(*limits.TRACE_OFFSET_S, parse_time, format_time)
+_read_scale = within(*limits.TRACE_SCALE, number, str)
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Delivery opportunities of a link by direction, from mahimahi's files; a missing side takes the link's rate."""
+    """Delivery opportunities of a link by direction, from trace files; a missing side takes the link's rate."""
 
     down: Path | None  # resolved
     up: Path | None
     offset: float  # s into the trace at which the run begins
     down_text: str | None  # as the scenario has it
     up_text: str | None
+    scale: float = 1.0  # of the capacity
 
     def of(self, direction: Direction) -> Path | None:
         """Give the file of one direction."""
@@ -80,7 +82,7 @@ def _parameters(value: Mapping[str, Any], known: Mapping[str, float | None]) -> 
 def _trace(value: Any, info: ValidationInfo) -> Trace:
     if not isinstance(value, Mapping):
         raise ValueError(f'{{ down = "file", up = "file" }} is needed; given {shown(value)}')
-    known = ("down", "up", "offset")
+    known = ("down", "up", "offset", "scale")
     faults = [(key, unknown("key", key, known)) for key in value if key not in known]
     folder = (info.context or {}).get("folder", Path())
     files = {side: value[side] for side in ("down", "up") if side in value}
@@ -92,19 +94,23 @@ def _trace(value: Any, info: ValidationInfo) -> Trace:
         offset = _read_offset(value.get("offset", 0))
     except ValueError as error:
         faults.append(("offset", str(error)))
+    try:
+        scale = _read_scale(value.get("scale", 1.0))
+    except ValueError as error:
+        faults.append(("scale", str(error)))
     if faults:
         raise KeyFaults(faults)
     paths = {side: (folder / text).resolve() for side, text in files.items()}
-    return Trace(paths.get("down"), paths.get("up"), offset, files.get("down"), files.get("up"))
+    return Trace(paths.get("down"), paths.get("up"), offset, files.get("down"), files.get("up"), scale)
 
 
 def _trace_problems(text: Any, folder: Path) -> list[str]:
-    from mpsim.network.traces import read_mahimahi
+    from mpsim.traces.playing import opportunities
 
     if not isinstance(text, str) or "\0" in text:
         return [f"a file name is needed; given {shown(text)}"]
     try:
-        read_mahimahi(folder / text)
+        opportunities(folder / text)
     except OSError as error:
         return [f"cannot read {shown(text)}: {error.strerror}"]
     except ValueError as error:
@@ -112,9 +118,9 @@ def _trace_problems(text: Any, folder: Path) -> list[str]:
     return []
 
 
-def _write_trace(trace: Trace) -> dict[str, str]:
+def _write_trace(trace: Trace) -> dict[str, str | float]:
     sides = {side: text for side, text in (("down", trace.down_text), ("up", trace.up_text)) if text is not None}
-    return {**sides, "offset": format_time(trace.offset)}
+    return {**sides, "offset": format_time(trace.offset), "scale": trace.scale}
 
 
 def _write_loss(loss: Loss) -> Loss:

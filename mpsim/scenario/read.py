@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from mpsim.errors import Fault, InputError
 from mpsim.network.rate import TraceRate
-from mpsim.network.traces import read_mahimahi
 from mpsim.registry import unknown
 from mpsim.scenario import files, limits
 from mpsim.scenario.cross import cross_faults, largest_payload, tables
@@ -28,6 +27,7 @@ from mpsim.systems import (
     TRANSPORT_TUNNEL,
     WITHOUT_TUNNEL,
 )
+from mpsim.traces.playing import opportunities
 
 UDP_PAYLOAD_BYTES = 1200
 _FLOW_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
@@ -121,7 +121,8 @@ def _capacity(scenario: Scenario, link: LinkSpec) -> float:
     trace = link.trace.of(direction) if link.trace is not None else None
     if link.trace is not None and trace is not None:
         seconds = scenario.warmup + scenario.duration
-        return TraceRate(read_mahimahi(trace), link.trace.offset).capacity_bits(0.0, seconds) / seconds
+        rate = TraceRate(opportunities(trace, link.trace.scale), link.trace.offset)
+        return rate.capacity_bits(0.0, seconds) / seconds
     return link.rate.of(direction) if link.rate is not None else 0.0
 
 
