@@ -79,6 +79,30 @@ def convert(
 
 
 @traces.command()
+def record(
+    *,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="HOST:PORT", help="call the listener there, and send to it")
+    ] = None,
+    listen: Annotated[
+        str | None, typer.Option("--listen", metavar="[HOST:]PORT", help="wait for one caller, and write what arrives")
+    ] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="with --to: the listener sends, this end writes")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="what the receiving end writes, mahimahi")] = None,
+    duration: Annotated[str, typer.Option(metavar="TIME", help="how long at most, up to 10 min")] = "60s",
+    limit: Annotated[str, typer.Option(metavar="RATE", help="what is sent at most")] = "500Mbit",
+    wait: Annotated[str, typer.Option(metavar="TIME", help="with --listen: for a caller")] = "10min",
+) -> int:
+    """Measure a path of your own: one end fills it, the other writes what arrives as a trace.
+
+    It takes all that the path has, for as long as it lasts: use it on paths that are yours alone.
+    """
+    from mpsim.cli.recording import Measurement, measure
+
+    return measure(Measurement(to, listen, reverse, out), duration=duration, limit=limit, wait=wait)
+
+
+@traces.command()
 def generate(
     profile: Annotated[
         str, typer.Argument(help="lte-driving, lte-walking, 5g-midband, 5g-mmwave, starlink, wifi-walk or dsl")
