@@ -10,6 +10,7 @@ from mpsim.traces import columns, delays, mahimahi, tables
 from mpsim.traces.recording import Choice, Recording, Wrong, lines, refuse
 
 MOST_FAULTS = 20  # that lint tells of one file
+LONGEST = 31 * 24 * 3600.0  # s; more is a mistake in its times
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,9 @@ def detect(path: Path) -> str:
 def read(path: Path, format: str | None = None, choice: Choice | None = None) -> Recording:
     """Read a trace, its format by its first line unless it is named. Raises ValueError with the line, OSError."""
     found = FORMATS[format or detect(path)].read(path, choice or Choice(), refuse)
-    if not (found.opportunities or found.windows or found.delays):
-        raise ValueError("at least one value; given none")
+    problem = _problem(found)
+    if problem is not None:
+        raise ValueError(problem)
     return found
 
 
@@ -68,9 +70,18 @@ def faults(path: Path, format: str | None = None, choice: Choice | None = None) 
         found = FORMATS[format or detect(path)].read(path, choice or Choice(), wrong)
     except ValueError as error:
         return [str(error)]
-    if not told and not (found.opportunities or found.windows or found.delays):
-        told.append("at least one value; given none")
+    problem = _problem(found)
+    if not told and problem is not None:
+        told.append(problem)
     return told[:MOST_FAULTS]
+
+
+def _problem(found: Recording) -> str | None:
+    """Return what is wrong with a recording as a whole, or None."""
+    if not (found.opportunities or found.windows or found.delays):
+        return "at least one value; given none"
+    duration = max([*found.opportunities[-1:], *(window.duration for window in found.windows)], default=0.0)
+    return f"at most {LONGEST:.0f} s (31 days); given {duration:.0f} s" if duration > LONGEST else None
 
 
 def _numeric(text: str) -> bool:

@@ -20,6 +20,8 @@ from mpsim.traces.recording import Steps
 from mpsim.units import BITS_PER_BYTE
 
 OPPORTUNITY_BITS = OPPORTUNITY_BYTES * BITS_PER_BYTE
+# Ten minutes of 1 Gbit/s; each takes memory.
+MOST = 50_000_000
 PIECE = 0.1  # s
 VARIATION = 0.3
 # Of a piece's length: what is left over in a step by rounding is no piece.
@@ -31,6 +33,10 @@ def opportunities(steps: Steps) -> list[float]:
 
     The last one is put at the end, because it is the period of what loops; nothing at all raises ValueError.
     """
+    if steps.integral() > MOST * OPPORTUNITY_BITS:
+        raise ValueError(
+            f"at most {MOST} packets of 1500 bytes can be played; a shorter part or a smaller scale is needed"
+        )
     times: list[float] = []
     begin = steps.edges[0]
     carried, due = 0.0, float(OPPORTUNITY_BITS)

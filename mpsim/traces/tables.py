@@ -86,7 +86,10 @@ def _number_of(choice: Choice, default: int) -> int:
 
 def _rows(path: Path, wrong: Wrong) -> Iterator[tuple[int, list[str]]]:
     for line, text in lines(path, wrong):
-        yield line, [cell.strip() for cell in next(csv.reader([text]))]
+        try:
+            yield line, [cell.strip() for cell in next(csv.reader([text]))]
+        except csv.Error as error:
+            wrong(line, str(error))
 
 
 def _column(header: list[str], choice: Choice) -> tuple[int, float]:
