@@ -10,8 +10,9 @@ from typing import Any, Literal
 from mpsim.network.link import Link, bandwidth_delay_product
 from mpsim.network.loss import Bernoulli, GilbertElliott, Loss
 from mpsim.network.rate import ConstantRate, Rate, TraceRate
+from mpsim.network.varying_delay import VaryingDelay
 from mpsim.scenario import EventSpec, FlowSpec, LinkSpec, Scenario, Tunnel, limits
-from mpsim.traces.playing import opportunities
+from mpsim.traces.playing import delays, opportunities
 from mpsim.tunnel import framing
 from mpsim.tunnel.congestion import CongestionController, Siblings, controllers
 from mpsim.tunnel.endpoint import Endpoint
@@ -114,6 +115,14 @@ def build_rate(spec: LinkSpec, direction: Direction) -> Rate:
     return ConstantRate(spec.rate.of(direction))
 
 
+def build_varying_delay(spec: LinkSpec, direction: Direction) -> VaryingDelay | None:
+    """Return what a recording adds to a link's delay, if there is one for this direction."""
+    file = spec.trace.delays.get(direction) if spec.trace is not None else None
+    if spec.trace is None or file is None:
+        return None
+    return VaryingDelay(*delays(file), spec.trace.offset)
+
+
 def build_link(scenario: Scenario, index: int, direction: Direction) -> Link:
     """Return one direction of link number `index`, with a random stream of its own."""
     spec = scenario.link[index]
@@ -132,6 +141,7 @@ def build_link(scenario: Scenario, index: int, direction: Direction) -> Link:
     return Link(
         rate,
         delay=spec.delay.of(direction),
+        varying_delay=build_varying_delay(spec, direction),
         queue_packets=packets,
         queue_bytes=bytes_,
         loss=build_loss(spec.loss.of(direction), stream(scenario.seed, "link", spec.name, direction)),

@@ -19,6 +19,7 @@ from typing import Any
 
 from mpsim.network.loss import Loss
 from mpsim.network.rate import ConstantRate, Rate
+from mpsim.network.varying_delay import VaryingDelay
 from mpsim.units import BITS_PER_BYTE
 
 
@@ -28,6 +29,7 @@ class Link:
     Parameters
         rate: how fast the queue empties
         delay: propagation, one way, seconds
+        varying_delay: what is added to it over time, or None
         queue_packets: most packets that wait, or None
         queue_bytes: most bytes that wait, or None
         loss: a loss process, or None
@@ -46,6 +48,7 @@ class Link:
         "_rate",
         "_seconds_per_byte",
         "_sizes",
+        "_varying_delay",
         "delay",
         "delivered_bytes",
         "delivered_packets",
@@ -62,6 +65,7 @@ class Link:
         rate: Rate,
         *,
         delay: float = 0.0,
+        varying_delay: VaryingDelay | None = None,
         queue_packets: int | None = None,
         queue_bytes: int | None = None,
         loss: Loss | None = None,
@@ -70,6 +74,7 @@ class Link:
     ) -> None:
         self.name, self.direction = name, direction
         self.delay = delay
+        self._varying_delay = varying_delay
         self.up = True
         self._limit_packets = queue_packets
         self._limit_bytes = queue_bytes
@@ -125,8 +130,10 @@ class Link:
             self._sizes.append(size)
             self._bytes += size
         arrival = departure + self.delay
+        if self._varying_delay is not None:
+            arrival += self._varying_delay.at(departure)
         if arrival < self._last_arrival:
-            arrival = self._last_arrival  # the delay was lowered: no overtaking
+            arrival = self._last_arrival  # the delay became shorter: no overtaking
         self._last_arrival = arrival
         if self._loss is not None and self._loss.loses():
             packet = None
@@ -215,7 +222,8 @@ class Link:
             spb = self._seconds_per_byte
             clock = clock + remaining * spb if spb is not None else rate.departure(clock, round(remaining))
             self._departures.append(clock)
-            self._last_arrival = max(self._last_arrival, clock + self.delay)
+            added = self._varying_delay.at(clock) if self._varying_delay is not None else 0.0
+            self._last_arrival = max(self._last_arrival, clock + self.delay + added)
             self.line.append((self._last_arrival, packet, size))
         self._busy_until = clock
 

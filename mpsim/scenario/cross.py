@@ -126,7 +126,7 @@ def _link(key: str, link: Raw) -> Iterator[Fault]:
         yield Fault(f"{key}.rate", 'is missing; a rate such as "8Mbit", or a trace, is needed')
     elif isinstance(trace, Mapping) and {"down", "up"} <= trace.keys() and "rate" in link:
         yield Fault(f"{key}.rate", f"a rate or traces for both directions; given {shown(link['rate'])} and traces")
-    elif isinstance(trace, Mapping) and "rate" not in link and len({"down", "up"} & trace.keys()) == 1:
+    elif isinstance(trace, Mapping) and "rate" not in link and not {"down", "up"} <= trace.keys():
         yield Fault(f"{key}.rate", "is missing; the direction without a trace needs a rate")
 
 

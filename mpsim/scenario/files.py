@@ -14,7 +14,7 @@ from mpsim.scenario import limits
 from mpsim.scenario.faults import shown
 
 _ALGORITHMS = ("scheduler", "congestion", "repair")
-_SIDES = ("down", "up")
+_TRACED = ("down", "up", "delay_down", "delay_up")
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def _visit(data: dict[str, Any], change: Callable[[str], str]) -> None:
     for flow in _tables(data, "flow"):
         _change(flow, ("file",), change)
     for link in _tables(data, "link"):
-        _change(link.get("trace"), _SIDES, change)
+        _change(link.get("trace"), _TRACED, change)
     _visit_sweep(data.get("sweep"), "", change)
 
 
@@ -116,8 +116,8 @@ def _moved_value(steps: list[str], value: Any, change: Callable[[str], str]) -> 
     if steps[-1] in _ALGORITHMS or (steps[-1] == "name" and steps[-2:-1] and steps[-2] in _ALGORITHMS):
         return _moved_spec(value, change)
     if steps[-1] == "trace":
-        _change(value, _SIDES, change)
-    elif isinstance(value, str) and (steps[-1] == "file" or (steps[-1] in _SIDES and steps[-2:-1] == ["trace"])):
+        _change(value, _TRACED, change)
+    elif isinstance(value, str) and (steps[-1] == "file" or (steps[-1] in _TRACED and steps[-2:-1] == ["trace"])):
         return change(value)
     return value
 

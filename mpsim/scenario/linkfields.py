@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,12 +13,16 @@ from mpsim.registry import unknown
 from mpsim.scenario import limits
 from mpsim.scenario.faults import KeyFaults, shown
 from mpsim.scenario.fields import Both, Direction, both, number, within, word, write_both
+from mpsim.traces.playing import delays as _read_delays
+from mpsim.traces.playing import opportunities
 from mpsim.units import format_time, parse_time
 
 Loss = float | dict[str, Any]
 
 # Gilbert (1960) and Elliott (1963): p from good to bad, r back, per packet; good and bad losses as probabilities.
 _GILBERT_ELLIOTT: Mapping[str, float | None] = {"p": None, "r": None, "good_loss": 0.0, "bad_loss": 1.0}
+# Keys of delays recorded beside a capacity, by direction.
+_DELAYS: Mapping[str, Direction] = {"delay_down": "inbound", "delay_up": "outbound"}
 _MODELS: Mapping[str, Mapping[str, float | None]] = {"bernoulli": {"p": None}, "gilbert-elliott": _GILBERT_ELLIOTT}
 _read_model = word("link.loss.model")
 _read_offset = within(*limits.TRACE_OFFSET_S, parse_time, format_time)
@@ -35,6 +39,8 @@ class Trace:
     down_text: str | None  # as the scenario has it
     up_text: str | None
     scale: float = 1.0  # of the capacity
+    delays: Mapping[Direction, Path] = field(default_factory=dict)  # by direction; added to the link's delay
+    delay_texts: Mapping[str, str] = field(default_factory=dict)  # by key, as the scenario has them
 
     def of(self, direction: Direction) -> Path | None:
         """Give the file of one direction."""
@@ -82,14 +88,17 @@ def _parameters(value: Mapping[str, Any], known: Mapping[str, float | None]) -> 
 def _trace(value: Any, info: ValidationInfo) -> Trace:
     if not isinstance(value, Mapping):
         raise ValueError(f'{{ down = "file", up = "file" }} is needed; given {shown(value)}')
-    known = ("down", "up", "offset", "scale")
+    known = ("down", "up", "offset", "scale", *_DELAYS)
     faults = [(key, unknown("key", key, known)) for key in value if key not in known]
     folder = (info.context or {}).get("folder", Path())
     files = {side: value[side] for side in ("down", "up") if side in value}
-    if not files:
+    delays = {key: value[key] for key in _DELAYS if key in value}
+    if not files and not delays:
         faults.append(("", "down or up is missing"))
+    for key, text in delays.items():
+        faults += [(key, problem) for problem in _trace_problems(text, folder, _read_delays)]
     for side, text in files.items():
-        faults += [(side, problem) for problem in _trace_problems(text, folder)]
+        faults += [(side, problem) for problem in _trace_problems(text, folder, opportunities)]
     try:
         offset = _read_offset(value.get("offset", 0))
     except ValueError as error:
@@ -101,16 +110,15 @@ def _trace(value: Any, info: ValidationInfo) -> Trace:
     if faults:
         raise KeyFaults(faults)
     paths = {side: (folder / text).resolve() for side, text in files.items()}
-    return Trace(paths.get("down"), paths.get("up"), offset, files.get("down"), files.get("up"), scale)
+    at = {_DELAYS[key]: (folder / text).resolve() for key, text in delays.items()}
+    return Trace(paths.get("down"), paths.get("up"), offset, files.get("down"), files.get("up"), scale, at, delays)
 
 
-def _trace_problems(text: Any, folder: Path) -> list[str]:
-    from mpsim.traces.playing import opportunities
-
+def _trace_problems(text: Any, folder: Path, read: Callable[[Path], object]) -> list[str]:
     if not isinstance(text, str) or "\0" in text:
         return [f"a file name is needed; given {shown(text)}"]
     try:
-        opportunities(folder / text)
+        read(folder / text)
     except OSError as error:
         return [f"cannot read {shown(text)}: {error.strerror}"]
     except ValueError as error:
@@ -120,7 +128,7 @@ def _trace_problems(text: Any, folder: Path) -> list[str]:
 
 def _write_trace(trace: Trace) -> dict[str, str | float]:
     sides = {side: text for side, text in (("down", trace.down_text), ("up", trace.up_text)) if text is not None}
-    return {**sides, "offset": format_time(trace.offset), "scale": trace.scale}
+    return {**sides, **trace.delay_texts, "offset": format_time(trace.offset), "scale": trace.scale}
 
 
 def _write_loss(loss: Loss) -> Loss:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mpsim.traces import spreading
+from mpsim.traces.delays import STEP
 from mpsim.traces.formats import read
 
 
@@ -17,3 +18,10 @@ def opportunities(path: Path, scale: float = 1.0) -> list[float]:
     if found.opportunities:
         return spreading.scaled(found.opportunities, scale)
     return spreading.opportunities(found.longest().scaled(scale))
+
+
+def delays(path: Path) -> tuple[tuple[float, ...], float]:
+    """Return the one-way delays (s) that a file holds, and how long each lasts (s). Raises ValueError, OSError."""
+    found = read(path, "delays").delays
+    assert found is not None  # a file without any is refused
+    return found.values, STEP
