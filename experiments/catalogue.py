@@ -18,6 +18,7 @@ from experiments.base import (
     Spread,
     Timing,
     Trial,
+    left_out,
     run_rows,
     run_trials,
     scenario_of,
@@ -133,11 +134,8 @@ class Catalogue:
         write_table(out / "catalogue.csv", rows)
         cells = [_cells(row) for row in rows]
         (out / "catalogue.md").write_text(_page(cells, timing), encoding="utf-8")
-        left = [one for one in outcomes if not one.believed]
-        told = f"{len(left)} of {len(outcomes)} runs stay out of the medians (failed, or not to be believed)"
-        reasons = [f"  {one.trial.told}: {one.why_not}" for one in left]
         written = f"CSV: {out / 'catalogue.csv'} (every run: {out / 'runs.csv'}); Markdown: {out / 'catalogue.md'}"
-        return "\n".join([as_text(HEADINGS, cells), told, *reasons, written])
+        return "\n".join([as_text(HEADINGS, cells), *left_out(outcomes), written])
 
 
 HEADINGS = ("kind", "name", *(f"{world}: {what}" for world in WORLDS for what in ("Mbit/s", "believed")), "difference")
