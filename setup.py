@@ -1,8 +1,8 @@
 """Packaging is in pyproject.toml; this file only adds the compiled core, if MPSIM_COMPILE=1 asks for it.
 
 The packet path (tunnel, network, hosts, the wiring of the simulator) is typed strictly, so mypyc turns
-the very same sources into C extensions: two to three times as fast, with equal results. Schedulers and
-congestion control stay interpreted, so that a user's own file can derive from them.
+the very same sources into C extensions: two to three times as fast, with equal results. Schedulers,
+congestion control and repairs stay interpreted, so that a user's own file can derive from them.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from setuptools import setup
 
 # mypyc's classes cannot be derived from in Python; these packages are made for that.
-INTERPRETED = ("mpsim/tunnel/schedulers/", "mpsim/tunnel/congestion/")
+INTERPRETED = ("mpsim/tunnel/schedulers/", "mpsim/tunnel/congestion/", "mpsim/tunnel/repair/")
 
 
 def sources() -> list[str]:

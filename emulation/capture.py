@@ -8,8 +8,8 @@ of IP, is used (not in a TCP stream, whose segments begin anywhere):
     >>> bytes(MpsimHeader(path=1) / MpsimProbe(number=7)).hex()
     '13000100000000000000000000000000000000000000000000000007000000000000000000000000000000000000000000000000'
 
-A data datagram's body is an inner IP or IPv6 packet. The tag, which ends the datagram, is a field of
-MpsimHeader.
+A data datagram's body is an inner IP or IPv6 packet, that of parity is MpsimParity. The tag, which ends the
+datagram, is a field of MpsimHeader.
 """
 
 # mypy: allow-subclassing-any
@@ -27,6 +27,7 @@ from scapy.fields import (
     IntField,
     PacketListField,
     ShortField,
+    StrField,
     StrFixedLenField,
     XIntField,
 )
@@ -36,7 +37,7 @@ from scapy.packet import Packet, Raw, bind_bottom_up, bind_layers
 
 PORT = 4725
 PROTOCOL = 253  # of the transport "ip" (RFC 3692)
-TYPES = {0: "data", 1: "feedback", 2: "skip", 3: "probe"}
+TYPES = {0: "data", 1: "feedback", 2: "skip", 3: "probe", 4: "parity"}
 FLAGS = ["copy", "repair", "congestion", "reply"]  # from bit 0 upwards
 
 _HEADER = 24
@@ -149,8 +150,15 @@ class MpsimProbe(Packet):
     ]
 
 
+class MpsimParity(Packet):
+    """What lost packets are computed from: `parity_block` of them from `tunnel_sequence` of the header on."""
+
+    name = "mpsim parity"
+    fields_desc = [StrField("vector", b"")]
+
+
 def _bind() -> None:
-    bodies: dict[int, Any] = {0: IP, 1: MpsimFeedback, 2: MpsimSkip, 3: MpsimProbe}
+    bodies: dict[int, Any] = {0: IP, 1: MpsimFeedback, 2: MpsimSkip, 3: MpsimProbe, 4: MpsimParity}
     for number, body in bodies.items():
         bind_layers(MpsimHeader, body, type=number)
     bind_layers(MpsimHeader, IPv6, type=0)

@@ -7,9 +7,10 @@
 
 local mpsim = Proto("mpsim", "mpsim multipath tunnel")
 
-local TYPES = { [0] = "data", [1] = "feedback", [2] = "skip", [3] = "probe" }
+local TYPES = { [0] = "data", [1] = "feedback", [2] = "skip", [3] = "probe", [4] = "parity" }
 local HEADER, TAG = 24, 16
 local FEEDBACK, SKIP, PROBE = 32, 4, 12
+local DATA = 0
 
 local f = {
   version = ProtoField.uint8("mpsim.version", "Version", base.DEC, nil, 0xf0),
@@ -25,9 +26,10 @@ local f = {
   tunnel_sequence = ProtoField.uint32("mpsim.tunnel_sequence", "Tunnel sequence"),
   path_sequence = ProtoField.uint32("mpsim.path_sequence", "Path sequence"),
   send_time = ProtoField.uint32("mpsim.send_time", "Send time (us)"),
-  parity_block = ProtoField.uint16("mpsim.parity_block", "Parity block"),
+  parity_block = ProtoField.uint16("mpsim.parity_block", "Parity block (packets)"),
   parity_index = ProtoField.uint8("mpsim.parity_index", "Parity index"),
   reserved = ProtoField.uint8("mpsim.reserved", "Reserved", base.HEX),
+  parity = ProtoField.bytes("mpsim.parity", "Parity"),
   tag = ProtoField.bytes("mpsim.tag", "Authentication tag"),
   about_path = ProtoField.uint8("mpsim.feedback.about_path", "About path"),
   more_ranges = ProtoField.uint8("mpsim.feedback.more_ranges", "Further ranges"),
@@ -119,7 +121,12 @@ local function add_probe(body, tree)
   return true
 end
 
-local BODIES = { [1] = add_feedback, [2] = add_skip, [3] = add_probe }
+local function add_parity(body, tree)
+  tree:add(f.parity, body)
+  return true
+end
+
+local BODIES = { [1] = add_feedback, [2] = add_skip, [3] = add_probe, [4] = add_parity }
 
 function mpsim.dissector(tvb, pinfo, root)
   pinfo.cols.protocol = "mpsim"
@@ -137,7 +144,7 @@ function mpsim.dissector(tvb, pinfo, root)
   end
   pinfo.cols.info = string.format("%s path %d, sequence %d", TYPES[kind], tvb(2, 1):uint(), tvb(12, 4):uint())
   local size = tvb:len() - HEADER - TAG
-  if kind == 0 then
+  if kind == DATA then
     if size == 0 then
       tree:add_proto_expert_info(damaged, "No inner packet")
       return

@@ -65,8 +65,12 @@ def _tool_knows_it() -> bool:
 
 def require(scenario: Scenario) -> None:
     """Raise WorldError if a scenario asks for Multipath TCP and this machine cannot."""
+    if scenario.tunnel is not None and scenario.tunnel.transport == "mptcp":
+        raise WorldError('a tunnel over Multipath TCP (transport "mptcp") is simulated only; emulated: udp, tcp, ip')
     if scenario.mptcp is None:
         return
+    if scenario.mptcp.ends != "hosts":
+        raise WorldError('proxies that speak Multipath TCP (ends = "proxies") are simulated only')
     check = doctor()
     if not check.ok:
         raise WorldError(f"this scenario needs {check.name}: {check.detail}; {check.remedy}")

@@ -231,7 +231,8 @@ class Portal:
                     "control_bytes": path.control_bytes,
                     "sent": self._sent[path.index],
                     "received": self._received[path.index],
-                    "retransmitted": self._channels[path.index].retransmitted(),
+                    "retransmitted": path.retransmitted + self._channels[path.index].retransmitted(),
+                    "reinjected": path.reinjected,
                 }
                 for path in endpoint.paths
             ],
@@ -242,6 +243,7 @@ class Portal:
             "delivered_packets": endpoint.incoming.delivered_packets,
             "abandoned_packets": endpoint.abandoned_packets,
             "ingress_drops": endpoint.ingress.drops,
+            "recovered_packets": endpoint.incoming.recovered_packets,
             "socket_drops": [channel.dropped() for channel in self._channels],
             "receive_errors": sum(channel.receive_errors for channel in self._channels),
             "unsent": sum(channel.unsent for channel in self._channels),

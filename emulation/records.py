@@ -74,7 +74,7 @@ def path_rows(scenario: Scenario, records: Mapping[str, Any]) -> list[dict[str, 
                     "srtt_s": srtt.summary(50, 95),
                     "lost_ratio": change["lost"] / change["datagrams"] if change["datagrams"] else None,
                     "retransmitted": change["retransmitted"],
-                    "reinjected": 0,
+                    "reinjected": change["reinjected"],
                 }
             )
     return rows
@@ -144,4 +144,5 @@ def tunnel_row(scenario: Scenario, records: Mapping[str, Any], folder: Path) -> 
         "in_order_delay_s": in_order_delays(folder, begin, end).summary(50, 95, 99),
         "rejected": rejected,
         "ingress_drops": sum(total["ingress_drops"] for total in totals),
+        "recovered_packets": sum(total["recovered_packets"] for total in totals),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, Literal
@@ -11,15 +11,19 @@ from mpsim.network.link import Link, bandwidth_delay_product
 from mpsim.network.loss import Bernoulli, GilbertElliott, Loss
 from mpsim.network.rate import ConstantRate, Rate, TraceRate
 from mpsim.network.traces import read_mahimahi
-from mpsim.scenario import EventSpec, FlowSpec, LinkSpec, Scenario
+from mpsim.scenario import EventSpec, FlowSpec, LinkSpec, Scenario, Tunnel, limits
 from mpsim.tunnel import framing
 from mpsim.tunnel.congestion import CongestionController, Siblings, controllers
 from mpsim.tunnel.endpoint import Endpoint
+from mpsim.tunnel.fq_codel import FqCodel
 from mpsim.tunnel.incoming import Release
 from mpsim.tunnel.ingress import Ingress
+from mpsim.tunnel.liveness import DEAD_AFTER
 from mpsim.tunnel.loss_detection import DETECTORS, NEVER
 from mpsim.tunnel.path import Path as TunnelPath
-from mpsim.tunnel.reorder import FixedTimeout, PassOn, ReorderBuffer
+from mpsim.tunnel.reorder import AdaptiveTimeout, Detect, Equalise, FixedTimeout, PassOn, ReorderBuffer
+from mpsim.tunnel.repair import repairs
+from mpsim.tunnel.repair.outlet import RepairTime
 from mpsim.tunnel.schedulers import schedulers
 
 Side = Literal["local", "remote"]
@@ -28,12 +32,12 @@ DIRECTIONS: tuple[Direction, Direction] = ("inbound", "outbound")
 OUTER_MTU = framing.OUTER_MTU  # bytes that a path carries at most, outer headers included
 
 
-# Multipath TCP's option in a full segment: a mapping with 64-bit data sequence (RFC 8684, section 3.3).
-DATA_SEQUENCE_SIGNAL = 20
+# Multipath TCP's option in a full segment.
+DATA_SEQUENCE_SIGNAL = framing.MPTCP_MAPPING
 
 
 # Where Linux differs from what the RFC says and our controller does by default.
-AS_IN_LINUX: Mapping[str, Mapping[str, Any]] = {"cubic": {"as_linux": True}}
+AS_IN_LINUX: Mapping[str, Mapping[str, Any]] = {"cubic": {"as_linux": True}, "vegas": {"as_linux": True}}
 
 
 def stream(seed: int, *names: str) -> Random:
@@ -68,6 +72,11 @@ def udp_headers(scenario: Scenario) -> int:
 def is_multipath(scenario: Scenario, flow: FlowSpec) -> bool:
     """Return whether a flow has a subflow over every link (Multipath TCP)."""
     return scenario.mptcp is not None and flow.kind in ("tcp", "echo") and flow.via == "tunnel"
+
+
+def ends_at_proxies(scenario: Scenario) -> bool:
+    """Return whether a flow's own TCP ends at a proxy that speaks Multipath TCP for it."""
+    return scenario.mptcp is not None and scenario.mptcp.ends == "proxies"
 
 
 def framing_limit(scenario: Scenario, kind: str, packet_size: int | None, *, tunnelled: bool) -> float:
@@ -157,16 +166,65 @@ def capacity_of(scenario: Scenario, index: int, direction: Direction) -> Link:
     return link
 
 
-def _reorder(scenario: Scenario) -> Any:
-    assert scenario.tunnel is not None  # an endpoint exists only with a tunnel
-    spec = scenario.tunnel.reorder
+def build_ingress(tunnel: Tunnel) -> Ingress:
+    """Return the queues in front of a tunnel's end."""
+    queue = tunnel.queue
+    packets = int(queue.size.value) if queue.size.unit == "packets" else None
+    bytes_ = int(queue.size.value) if queue.size.unit == "bytes" else None
+    single = tunnel.classes == "single"
+    if queue.target is None or queue.interval is None:
+        return Ingress(packets=packets, bytes=bytes_, single=single)
+    if queue.flows is None:
+        return Ingress(packets=packets, bytes=bytes_, single=single, target=queue.target, interval=queue.interval)
+    return FqCodel(
+        packets=packets,
+        bytes=bytes_,
+        single=single,
+        target=queue.target,
+        interval=queue.interval,
+        flows=queue.flows,
+    )
+
+
+def _reorder(tunnel: Tunnel, paths: Sequence[TunnelPath]) -> Callable[[Release], ReorderBuffer]:
+    spec = tunnel.reorder
+    repair = RepairTime(paths) if tunnel.repair else None  # a buffer that knows of a loss waits for it
+    given = {key: getattr(spec, key) for key in limits.REORDER_KEYS[spec.mode] if getattr(spec, key) is not None}
 
     def make(deliver: Release) -> ReorderBuffer:
         if spec.mode == "none":
             return PassOn(deliver)
-        return FixedTimeout(deliver, timeout=spec.timeout)
+        if spec.mode == "equalise":
+            return Equalise(deliver, **given)
+        if spec.mode == "adaptive":
+            return AdaptiveTimeout(deliver, repair=repair, **given)
+        if spec.mode == "detect":
+            return Detect(deliver, repair=repair, **given)
+        return FixedTimeout(deliver, **given)
 
     return make
+
+
+def _repair_patience(tunnel: Tunnel, paths: Sequence[TunnelPath]) -> Callable[[], float]:
+    """Return what says how long a packet is worth sending again: as long as the other end's reorder buffer waits."""
+    timeout = tunnel.reorder.timeout
+    return (lambda: timeout) if tunnel.reorder.mode == "timeout" else RepairTime(paths, least=timeout)
+
+
+# The name of the only path of a tunnel over Multipath TCP.
+ONE_PATH = "mptcp"
+
+
+def one_path(scenario: Scenario) -> bool:
+    """Return whether the tunnel has a single path, one Multipath TCP connection over all links."""
+    return scenario.tunnel is not None and scenario.tunnel.transport == "mptcp"
+
+
+def _paths(scenario: Scenario) -> list[tuple[str, int]]:
+    """Return the name and the metric of each path."""
+    if one_path(scenario):
+        return [(ONE_PATH, 0)]
+    return [(link.name, link.metric) for link in scenario.link]
 
 
 def build_endpoint(scenario: Scenario, side: Side, *, epoch: int, random_seed: int | None = None) -> Endpoint:
@@ -182,37 +240,36 @@ def build_endpoint(scenario: Scenario, side: Side, *, epoch: int, random_seed: i
     detector = DETECTORS[tunnel.loss_detection]
     overhead = tunnel_overhead(scenario)
     # Over TCP the kernel has the window, and its send buffer says when it is full.
-    stream_based = tunnel.transport == "tcp"
+    stream_based = tunnel.transport in framing.STREAMS
     congestion = "none" if stream_based else tunnel.congestion
     paths = [
         TunnelPath(
             index,
-            name=link.name,
-            metric=link.metric,
+            name=name,
+            metric=metric,
             congestion=controllers.create(congestion, folder),
             detection=detector(),
             mss=inner_mtu(scenario) + overhead,
             overhead=overhead,
             budget=0.0 if stream_based else NEVER,
+            dead_after=NEVER if tunnel.liveness == "none" else DEAD_AFTER,
         )
-        for index, link in enumerate(scenario.link)
+        for index, (name, metric) in enumerate(_paths(scenario))
     ]
     siblings = Siblings()
     for path in paths:
         path.congestion.siblings = siblings
-    size = tunnel.queue.size
     return Endpoint(
         paths=paths,
-        scheduler=schedulers.create(tunnel.scheduler, folder),
-        ingress=Ingress(
-            packets=int(size.value) if size.unit == "packets" else None,
-            bytes=int(size.value) if size.unit == "bytes" else None,
-            single=tunnel.classes == "single",
-        ),
-        reorder=_reorder(scenario),
+        scheduler=schedulers.create("greedy" if one_path(scenario) else tunnel.scheduler, folder),
+        ingress=build_ingress(tunnel),
+        reorder=_reorder(tunnel, paths),
         epoch=epoch,
         random=stream(scenario.seed if random_seed is None else random_seed, "scheduler", side),
         announce=tunnel.reorder.mode != "none",
+        patience=tunnel.reorder.timeout if tunnel.reorder.mode != "none" else None,
+        repairs=[repairs.create(spec, folder) for spec in tunnel.repair],
+        repair_patience=_repair_patience(tunnel, paths),
     )
 
 

@@ -22,7 +22,8 @@ from mpsim.hosts.replay import Replayed
 from mpsim.hosts.segments import Ack, Segment
 from mpsim.tunnel import framing
 from mpsim.tunnel.packet import Packet
-from mpsim.tunnel.wire import Data, Feedback, Probe, Skip, encode, encode_data_header
+from mpsim.tunnel.repair.codes import parity_of
+from mpsim.tunnel.wire import Data, Feedback, Parity, Probe, Skip, encode, encode_data_header
 
 
 def _unique_local(network: int, host: int) -> bytes:
@@ -115,7 +116,8 @@ class Synthesizer:
         if isinstance(datagram, Data):
             packet = datagram.packet
             traffic_class = packet.dscp << 2 | packet.ecn  # RFC 6040: copied to the outer header
-            body = encode_data_header(datagram) + self.inner_bytes(packet, direction) + bytes(16)
+            inner = self._parity_bytes if isinstance(datagram, Parity) else self._whole_bytes
+            body = encode_data_header(datagram) + inner(datagram, direction) + bytes(16)
         else:
             body = encode(datagram)
         source, destination = self._portals(datagram.path, direction)
@@ -123,6 +125,16 @@ class Synthesizer:
         if self._transport == "udp":
             protocol, body = headers.UDP, headers.udp((TUNNEL_PORT, TUNNEL_PORT), body)
         return headers.ip(source, destination, protocol, body, traffic_class=traffic_class)
+
+    def _whole_bytes(self, datagram: Data, direction: str) -> bytes:
+        return self.inner_bytes(datagram.packet, direction)
+
+    def _parity_bytes(self, datagram: Data, direction: str) -> bytes:
+        """Return the parity of the packets as captures show them."""
+        protected = datagram.packet.payload
+        if isinstance(protected, bytes):
+            return protected
+        return parity_of(datagram.index, [self.inner_bytes(packet, direction) for packet in protected.packets])
 
     def _portals(self, link: int, direction: str) -> tuple[bytes, bytes]:
         outbound = direction == "outbound"

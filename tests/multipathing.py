@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 from mpsim.hosts.mptcp import MptcpReceiver, MptcpSender
+from mpsim.hosts.supply import Source
 from mpsim.hosts.tcp_receiver import TcpReceiver
 from mpsim.hosts.tcp_sender import TcpSender
 from mpsim.network.link import Link
 from mpsim.network.rate import ConstantRate
+from mpsim.registry import Spec
 from mpsim.sim.clock import Clock
 from mpsim.sim.multipath import spread
 from mpsim.sim.wiring import Receivers, Station, Wire
-from mpsim.tunnel.congestion import controllers
+from mpsim.tunnel.congestion import CongestionController, controllers
 from mpsim.tunnel.schedulers import schedulers
 
 MSS = 1428
@@ -61,20 +63,22 @@ class Multipath:
         net: Net,
         over: Sequence[int],
         *,
-        congestion: str = "cubic",
-        scheduler: str = "min-rtt",
+        congestion: str | Callable[[], CongestionController] = "cubic",
+        scheduler: Spec = "min-rtt",
         receive_window: int = 6 << 20,
         total_bytes: int | None = None,
+        source: Source | None = None,
         start: float = 0.0,
     ) -> None:
         self.sender = MptcpSender(
             "data",
-            [controllers.create(congestion) for _ in over],
+            [controllers.create(congestion) if isinstance(congestion, str) else congestion() for _ in over],
             schedulers.create(scheduler),
             Random(1),
             mss=MSS,
             receive_window=receive_window,
             total_bytes=total_bytes,
+            source=source,
         )
         self.receiver = MptcpReceiver("acks", len(over), mss=MSS, receive_window=receive_window)
         self.station = Station(net.clock, self.sender, spread([net.there[link].emit for link in over]))

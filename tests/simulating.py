@@ -22,7 +22,7 @@ def links(*rates: str, delay: str = "10ms") -> list[Table]:
     return [link(rate, delay, name) for rate, name in zip(rates, "abcdefgh", strict=False)]
 
 
-def tcp(congestion: str = "cubic", **more: Any) -> Table:
+def tcp(congestion: str | Mapping[str, Any] = "cubic", **more: Any) -> Table:
     return {"name": "tcp", "kind": "tcp", "congestion": congestion, **more}
 
 

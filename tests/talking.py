@@ -20,7 +20,8 @@ class Talk:
     """One connection: a fixed delay each way, no rate; what the test does not touch arrives."""
 
     def __init__(self, segments: int | None, *, fate: Fate | None = None, rtt: float = 0.1, **more: Any) -> None:
-        congestion = controllers.create(more.pop("congestion", "newreno"))
+        given = more.pop("congestion", "newreno")
+        congestion = controllers.create(given) if isinstance(given, str) else given
         total = None if segments is None else segments * MSS
         self.sender = TcpSender("data", congestion, mss=MSS, total_bytes=more.pop("total_bytes", total), **more)
         self.receiver = TcpReceiver("acks")

@@ -14,6 +14,7 @@ from scapy.packet import Raw
 from emulation.capture import (
     MpsimFeedback,
     MpsimHeader,
+    MpsimParity,
     MpsimProbe,
     MpsimRange,
     MpsimSkip,
@@ -22,8 +23,8 @@ from emulation.capture import (
 from mpsim.tunnel import wire
 from mpsim.tunnel.packet import Packet
 
-EACH = 2500  # headers of each of the four types and each way
-KINDS = ["data", "feedback", "skip", "probe"]
+EACH = 2500  # headers of each of the types and each way
+KINDS = ["data", "feedback", "skip", "probe", "parity"]
 TAG = bytes(wire.TAG_SIZE)
 
 
@@ -69,6 +70,13 @@ def random_datagram(kind: str, draw: random.Random) -> wire.Datagram:
             **base, cls=draw.randrange(256), tunnel_sequence=word(), packet=Packet.from_bytes(inner_packet(draw)),
             flags=draw.randrange(16), block=draw.randrange(1 << 16), index=draw.randrange(256),
         )  # fmt: skip
+    if kind == "parity":
+        block = draw.randint(1, 255)
+        body = draw.randbytes(draw.randint(1, 1400))
+        return wire.Parity(
+            **base, cls=draw.randrange(256), tunnel_sequence=word(), packet=Packet(len(body), None, body),
+            flags=wire.FLAG_REPAIR, block=block, index=draw.randint(0, 255 - block),
+        )  # fmt: skip
     if kind == "feedback":
         return wire.Feedback(
             **base, about=draw.randrange(256), ranges=feedback_ranges(draw),
@@ -89,10 +97,11 @@ def header(datagram: wire.Datagram, **more: Any) -> Any:
 def in_scapy(datagram: wire.Datagram) -> Any:
     """Say the same datagram in Scapy's words."""
     if isinstance(datagram, wire.Data):
+        body = MpsimParity if isinstance(datagram, wire.Parity) else Raw
         return header(
             datagram, flow_class=datagram.cls, tunnel_sequence=datagram.tunnel_sequence,
             parity_block=datagram.block, parity_index=datagram.index,
-        ) / Raw(datagram.packet.payload)  # fmt: skip
+        ) / body(datagram.packet.payload)  # fmt: skip
     if isinstance(datagram, wire.Feedback):
         (first, largest), *rest = datagram.ranges
         ranges, above = [], first
@@ -111,7 +120,8 @@ def in_scapy(datagram: wire.Datagram) -> Any:
 
 def fields(datagram: wire.Datagram) -> dict[str, object]:
     # None: the sender's own notes, which do not travel.
-    told = {name: getattr(datagram, name, None) for name in datagram.__slots__}
+    names = wire.Data.__slots__ if isinstance(datagram, wire.Data) else datagram.__slots__
+    told = {name: getattr(datagram, name, None) for name in names}
     if isinstance(datagram, wire.Data):
         told["packet"] = datagram.packet.payload
     return told
@@ -135,6 +145,7 @@ def test_encoded_by_us_dissected_by_scapy(kind: str) -> None:
         "feedback": lambda layer: layer[MpsimFeedback].fields,
         "skip": lambda layer: layer[MpsimSkip].fields,
         "probe": lambda layer: layer[MpsimProbe].fields,
+        "parity": lambda layer: layer[MpsimParity].fields,
     }
     for _ in range(EACH):
         datagram = random_datagram(kind, draw)

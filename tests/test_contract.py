@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpsim.contract import ContractError, checks_of
+from mpsim.contract import ContractError, checks_of, live
 from mpsim.contract.congestion import History
 from mpsim.contract.scheduling import play
+from mpsim.registry import Registry
 from mpsim.tunnel.congestion import AckSample, CongestionController, controllers
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.schedulers import PathView, Scheduler, schedulers
@@ -31,6 +33,11 @@ LIVES = st.lists(st.integers(0, 10**6), max_size=300)
 @pytest.mark.parametrize(("found", "check"), ALL)
 def test_everything_registered_keeps_its_contract(found: type, check: Any) -> None:
     check(found)
+
+
+@pytest.mark.parametrize(("registry", "name"), REGISTERED)
+def test_the_list_names_the_source_of_each(registry: Registry[Any], name: str) -> None:
+    assert re.search(r"\(\D.*\)\.$", registry.describe(name).summary)
 
 
 @pytest.mark.parametrize("name", controllers.names())
@@ -163,9 +170,24 @@ def test_the_contract_notices(found: type, check: str) -> None:
         wanted(found)
 
 
+class Hurries(Remembers):
+    """Wants to be called again at once."""
+
+    def next_timeout(self) -> float | None:
+        return 0.5
+
+
+@pytest.mark.parametrize("found", [Grows, Shrinks, Hurries, Invents, Meddles])
+def test_many_lives_notice_as_well(found: type) -> None:
+    with pytest.raises(ContractError):
+        live(found, 200)
+
+
 def test_what_has_no_contract_is_refused() -> None:
     with pytest.raises(TypeError, match="neither"):
         checks_of(dict)
+    with pytest.raises(TypeError, match="neither"):
+        live(dict, 1)
 
 
 MINE = '''
@@ -188,10 +210,11 @@ class First(Scheduler):
 )
 def test_third_parties_run_it_on_a_file(answer: str, status: int, said: str, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MINE.format(answer=answer))
-    command = [sys.executable, "-m", "mpsim.contract", f"{tmp_path / 'mine.py'}:First"]
+    command = [sys.executable, "-m", "mpsim.contract", f"{tmp_path / 'mine.py'}:First", "--lives", "500"]
     ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     assert ended.returncode == status, ended.stderr
     assert said in ended.stdout
+    assert "survives 500 random lives: kept" in ended.stdout
     assert not ended.stderr
 
 

@@ -103,6 +103,15 @@ def test_feedback(dissect) -> None:  # type: ignore[no-untyped-def]
     assert told == [*header_values(1, 1), "4", "2", "100", "7", "5", "71", "70", "6", "11", "5,9", "5,1"]
 
 
+def test_parity(dissect) -> None:  # type: ignore[no-untyped-def]
+    datagram = wire.Parity(
+        **BASE, path=2, cls=3, tunnel_sequence=287_454_020, packet=Packet(4, None, b"abcd"), flags=2, block=8, index=1
+    )
+    names = ["tunnel_sequence", "parity_block", "parity_index", "parity"]
+    told = dissect(wire.encode(datagram), mpsim(*HEADER, *names))
+    assert told == [*header_values(4, 2, 3), "287454020", "8", "1", "61626364"]
+
+
 def test_skip(dissect) -> None:  # type: ignore[no-untyped-def]
     datagram = wire.Skip(**BASE, path=0, cls=1, ranges=((7, 3), (0xFFFFFFFF, 2)))
     told = dissect(wire.encode(datagram), mpsim(*HEADER, "skip.count", "skip.first", "skip.length"))

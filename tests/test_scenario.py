@@ -225,9 +225,16 @@ flows = st.one_of(
 tunnels = st.fixed_dictionaries(
     {},
     optional={
-        "system": st.just("netcombiner"),
+        "system": st.sampled_from(["netcombiner", "gobonding", "mptunnel"]),
         "scheduler": st.sampled_from(["greedy", {"name": "round-robin", "packets": 2}]),
-        "queue": st.sampled_from([{"size": "64KiB"}, {"kind": "droptail"}]),
+        "queue": st.sampled_from(
+            [
+                {"size": "64KiB"},
+                {"kind": "droptail"},
+                {"kind": "codel", "target": "2ms"},
+                {"kind": "fq-codel", "flows": 9},
+            ]
+        ),
         "reorder": st.sampled_from([{"mode": "none"}, {"timeout": "12.5ms"}]),
         "mtu": st.integers(576, 1432),
     },

@@ -129,7 +129,9 @@ def compare(
 
 
 @app.command("list")
-def list_(what: Annotated[str, typer.Argument(help="schedulers, congestion, systems, experiments or criteria")]) -> int:
+def list_(
+    what: Annotated[str, typer.Argument(help="schedulers, congestion, repairs, systems, experiments or criteria")],
+) -> int:
     """List what there is, a line each, with the parameters."""
     from mpsim.cli.listing import show
 

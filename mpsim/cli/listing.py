@@ -51,6 +51,12 @@ def _congestion() -> Iterable[Row]:
     return _algorithms(controllers)  # type: ignore[arg-type]  # only read from
 
 
+def _repairs() -> Iterable[Row]:
+    from mpsim.tunnel.repair import repairs
+
+    return _algorithms(repairs)  # type: ignore[arg-type]  # only read from
+
+
 def _systems() -> Iterable[Row]:
     from mpsim.systems import SYSTEMS
 
@@ -76,6 +82,7 @@ def _criteria() -> Iterable[Row]:
 LISTS: dict[str, Callable[[], Iterable[Row]]] = {
     "schedulers": _schedulers,
     "congestion": _congestion,
+    "repairs": _repairs,
     "systems": _systems,
     "experiments": _experiments,
     "criteria": _criteria,

@@ -1,6 +1,6 @@
-"""What every scheduler and every congestion control must keep, as checks that anyone can run on their own.
+"""What every scheduler, congestion control and repair must keep, as checks that anyone can run on their own.
 
-    python -m mpsim.contract mine.py:Mine
+    python -m mpsim.contract mine.py:Mine        # and ten thousand random lives of it; --lives 1000: fewer
 
     from mpsim.contract import checks_of          # in a test file of one's own
 
@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mpsim.contract import congestion, scheduling
+from mpsim.contract import congestion, repairing, scheduling
 from mpsim.contract.common import ContractError
 from mpsim.tunnel.congestion import CongestionController
+from mpsim.tunnel.repair import Repair
 from mpsim.tunnel.schedulers import Scheduler
 
-__all__ = ["ContractError", "checks_of"]
+__all__ = ["ContractError", "checks_of", "live"]
 
 
 def checks_of(found: type) -> Sequence[Callable[[type], None]]:
@@ -30,4 +31,18 @@ def checks_of(found: type) -> Sequence[Callable[[type], None]]:
         return scheduling.CHECKS
     if issubclass(found, CongestionController):
         return congestion.CHECKS
-    raise TypeError(f"{found.__name__} is neither a scheduler nor a congestion control")
+    if issubclass(found, Repair):
+        return repairing.CHECKS
+    raise TypeError(f"{found.__name__} is neither a scheduler nor a congestion control nor a repair")
+
+
+def live(found: type, lives: int) -> None:
+    """Lead objects of a class through so many random lives; raises ContractError, or TypeError as `checks_of`."""
+    if issubclass(found, Scheduler):
+        scheduling.live(found, lives)
+    elif issubclass(found, CongestionController):
+        congestion.live(found, lives)
+    elif issubclass(found, Repair):
+        repairing.live(found, lives)
+    else:
+        raise TypeError(f"{found.__name__} is neither a scheduler nor a congestion control nor a repair")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import cycle
 from math import isnan
 from random import Random
 
@@ -15,6 +16,7 @@ from mpsim.units import BITS_PER_BYTE
 MSS = 1500
 SEEDS = range(20)
 STEPS = 400
+MOST_STEPS = 120  # of one of many lives
 MOST_IN_FLIGHT = 200  # packets; what has no window has an end here
 
 Decision = tuple[float, float | None]
@@ -106,12 +108,14 @@ class History:
         self.now = max(self.now, due)
         self.controller.on_timer(self.now)
         self._inspect("on_timer", float("inf"))
+        due = self.controller.next_timeout()
+        demand(due is None or due > self.now, f"on_timer at {self.now} s wants to be called again at {due} s")
 
     def _rare(self, number: int) -> None:
         before = self.controller.cwnd
         self.highest = max(self.highest, before)
         in_flight = len(self.flight) * MSS
-        what = number % 4
+        what = number % 6
         if what == 0:
             self.controller.on_timeout(self.now, in_flight)
             self._inspect("on_timeout", before)
@@ -121,9 +125,20 @@ class History:
         elif what == 2:
             self.controller.on_loss_undone(self.now)
             self._inspect("on_loss_undone", self.highest)
-        else:
-            self.flight.clear()  # everything is answered at last, or the path was down
+        elif what == 3:
+            self.flight.clear()  # everything is answered at last
             self.now += 1.0
+        elif what == 4:
+            self.controller.pause()  # the path was silent, and answers again
+            self.now += 0.5
+            self.controller.resume()
+            self._inspect("resume", before)
+        else:
+            self.controller.pause()  # the path was down
+            self.flight.clear()
+            self.now += 1.0
+            self.controller.start(MSS, self.now)
+            self._inspect("start", float("inf"))
 
 
 def _numbers(seed: int, count: int = STEPS) -> list[int]:
@@ -139,6 +154,15 @@ def survives_random_lives(found: type[CongestionController]) -> None:
                 History(found(**given)).play(_numbers(seed))
             except ContractError as broken:
                 raise ContractError(f"{found.__name__}({given}), life {seed}: {broken}") from None
+
+
+def live(found: type[CongestionController], lives: int) -> None:
+    """Lead controllers through so many lives of random lengths. Raises ContractError."""
+    for seed, given in zip(range(lives), cycle(variants(found)), strict=False):
+        try:
+            History(found(**given)).play(_numbers(seed, 1 + seed % MOST_STEPS))
+        except ContractError as broken:
+            raise ContractError(f"{found.__name__}({given}), life {seed}: {broken}") from None
 
 
 def is_deterministic(found: type[CongestionController]) -> None:

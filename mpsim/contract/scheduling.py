@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Sequence
+from itertools import cycle
 from random import Random
 
 from mpsim.contract.common import ContractError, demand, is_documented, is_picklable, keeps_its_parameters, variants
@@ -12,6 +13,7 @@ from mpsim.tunnel.schedulers import PathView, Scheduler
 
 SEEDS = range(20)
 STEPS = 300
+MOST_STEPS = 120  # of one of many lives
 MSS = 1500
 
 
@@ -30,8 +32,15 @@ class StubPath:
         self.rttvar = self.srtt / 4
         self.min_rtt = self.srtt or float("inf")
         self.latest_rtt = self.srtt
+        self.smallest_srtt, self.largest_srtt = self.min_rtt, self.srtt
         self.delivery_rate = random.choice((0.0, random.uniform(1e5, 1e8)))
         self.loss_ratio = random.choice((0.0, random.uniform(0, 0.2)))
+        self.mss = MSS
+        self.pacing_rate = random.choice((None, random.uniform(1e5, 1e8)))
+        self.delivered = 0
+        self.in_recovery = False
+        self.last_loss = float("-inf")
+        self.loss_interval = 0
 
     def can_send(self, size: int, now: float) -> bool:
         """Return whether the window has room."""
@@ -44,6 +53,9 @@ class StubView:
     def __init__(self, paths: Sequence[StubPath]) -> None:
         self.paths = paths
         self.waiting = [packet(number) for number in range(3)]
+        self.budget = 100.0 * MSS
+        self.stalled = 0
+        self.flows: dict[object, int] = {}
 
     def backlog(self) -> int:
         """Return the bytes that wait."""
@@ -56,6 +68,22 @@ class StubView:
     def unacknowledged(self) -> int:
         """Return the bytes in flight."""
         return sum(path.bytes_in_flight for path in self.paths)
+
+    def reorder_budget(self) -> float:
+        """Return what tests say."""
+        return self.budget
+
+    def reorder_occupancy(self) -> int | None:
+        """Return that it is not known."""
+        return None
+
+    def stalls(self) -> int:
+        """Return what tests say."""
+        return self.stalled
+
+    def flow_bytes(self, flow: object) -> int:
+        """Return the bytes of a flow that have left."""
+        return self.flows.get(flow, 0)
 
 
 def packet(number: int) -> Packet:
@@ -99,11 +127,16 @@ def play(scheduler: Scheduler, count: int, numbers: Iterable[int], seed: int = 0
         elif what == 5 and path.bytes_in_flight:
             acked, path.bytes_in_flight = path.bytes_in_flight, 0
             path.srtt = path.srtt or 0.02
+            path.smallest_srtt = min(path.smallest_srtt, path.srtt)
+            path.largest_srtt = max(path.largest_srtt, path.srtt)
+            path.delivered += acked
+            path.in_recovery = False
             scheduler.on_acked(path, acked, now)
         elif what == 6 and path.bytes_in_flight:
             lost = min(path.bytes_in_flight, MSS)
             path.bytes_in_flight -= lost
             path.cwnd = max(path.cwnd / 2, 2.0 * MSS)
+            path.in_recovery, path.last_loss, path.loss_interval = True, now, path.delivered
             scheduler.on_lost(path, lost, now)
         elif what == 7:
             path.up = not path.up
@@ -128,9 +161,9 @@ def _ask(scheduler: Scheduler, paths: Sequence[StubPath], wanted: Packet, now: f
     return [path.index for path in chosen]
 
 
-def _numbers(seed: int) -> list[int]:
+def _numbers(seed: int, count: int = STEPS) -> list[int]:
     random = Random(seed)
-    return [random.randrange(10**6) for _ in range(STEPS)]
+    return [random.randrange(10**6) for _ in range(count)]
 
 
 def survives_random_lives(found: type[Scheduler]) -> None:
@@ -141,6 +174,15 @@ def survives_random_lives(found: type[Scheduler]) -> None:
                 play(found(**given), 1 + seed % 5, _numbers(seed), seed)
             except ContractError as broken:
                 raise ContractError(f"{found.__name__}({given}), life {seed}: {broken}") from None
+
+
+def live(found: type[Scheduler], lives: int) -> None:
+    """Lead schedulers through so many lives of random lengths. Raises ContractError."""
+    for seed, given in zip(range(lives), cycle(variants(found)), strict=False):
+        try:
+            play(found(**given), 1 + seed % 5, _numbers(seed, 1 + seed % MOST_STEPS), seed)
+        except ContractError as broken:
+            raise ContractError(f"{found.__name__}({given}), life {seed}: {broken}") from None
 
 
 def is_deterministic(found: type[Scheduler]) -> None:

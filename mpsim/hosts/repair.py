@@ -14,11 +14,13 @@ class Repair:
 
     Parameters
         mss: payload bytes of a full segment
+        proportional: the reduction decides; False: the congestion control's window counts all the time
     """
 
-    __slots__ = ("_first_retransmit", "_retransmits", "after_timeout", "reduction", "until")
+    __slots__ = ("_first_retransmit", "_proportional", "_retransmits", "after_timeout", "reduction", "until")
 
-    def __init__(self, mss: int) -> None:
+    def __init__(self, mss: int, *, proportional: bool = True) -> None:
+        self._proportional = proportional
         self.until: int | None = None
         self.after_timeout = False
         self.reduction = ProportionalReduction(mss)
@@ -28,7 +30,7 @@ class Repair:
     @property
     def reducing(self) -> bool:
         """Whether the reduction says how much may be in flight."""
-        return self.until is not None and not self.after_timeout
+        return self.until is not None and not self.after_timeout and self._proportional
 
     def begin(self, until: int, *, after_timeout: bool = False) -> None:
         """Start an episode, or go on with it after a timeout."""

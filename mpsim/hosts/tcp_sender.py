@@ -3,7 +3,7 @@
 Rules of this file. Transmissions are kept in the order of sending (`_flight`), so that RACK reads only
 its head; each acknowledgement touches what it newly covers and nothing else. Congestion control comes
 from the tunnel's library and decides the window outside of recovery; in recovery PRR spreads the
-reduction over a round trip, as Linux does.
+reduction over a round trip, as Linux does. Its pacing rate, if it has one, holds back all but what a timer sends.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mpsim.hosts.recovery import Scoreboard
 from mpsim.hosts.repair import Repair
 from mpsim.hosts.segments import HEADER, SYN_OPTIONS, Ack, Segment
 from mpsim.hosts.supply import Source, Transfer
-from mpsim.hosts.timers import MAX_RTO, NEVER, Timers
+from mpsim.hosts.timers import HAIR, MAX_RTO, NEVER, Timers
 from mpsim.tunnel.congestion.base import AckSample, CongestionController
 from mpsim.tunnel.packet import CLASS_TCP, Packet
 
@@ -45,6 +45,7 @@ class TcpSender:
     silent = False
 
     __slots__ = (  # more than thirty attributes: a dictionary would no longer share its keys
+        "_clocked",
         "_connected",
         "_delivery",
         "_finite",
@@ -88,6 +89,7 @@ class TcpSender:
     ) -> None:
         self.flow = flow
         self.congestion = congestion
+        self._clocked = type(congestion).next_timeout is not CongestionController.next_timeout
         self.mss = mss
         self._window_segments = max(2, receive_window // mss)
         self._header = header
@@ -107,7 +109,7 @@ class TcpSender:
         self.rack = Rack()
         self._order = 0
         self.timers = Timers(most_rto)
-        self._repair = Repair(mss)
+        self._repair = Repair(mss, proportional=not congestion.keeps_window)
         self._delivery = Delivery()
         self._out: list[Packet] = []
         self.sent_segments = self.retransmitted = self.timeouts = self.recoveries = self.undone = 0
@@ -148,6 +150,8 @@ class TcpSender:
     def can_send(self) -> bool:
         """Return whether a full segment of new data would leave at once."""
         if not self._connected or self._stopped or self.next_index - self.una >= self._window_segments:
+            return False
+        if self.timers.paced_at < NEVER:
             return False
         return self.in_flight + self.mss <= self.window + 0.5 or not self._outstanding
 
@@ -223,7 +227,7 @@ class TcpSender:
             if latest is not None and (newest is None or latest.order > newest.order):
                 newest = latest
         if newest is not None:
-            self._after_delivery(newest, acked, before, now)
+            self._after_delivery(newest, acked, before, ack.time, now)
         if advanced:
             self._on_progress(ack, now)
         self._detect_losses(now)
@@ -266,7 +270,7 @@ class TcpSender:
         self._delivery.delivered += sent.length
         return self.mss
 
-    def _after_delivery(self, newest: Transmission, acked: int, before: int, now: float) -> None:
+    def _after_delivery(self, newest: Transmission, acked: int, before: int, answered: float, now: float) -> None:
         rtt = now - newest.time
         if newest.retransmitted and rtt < self.rack.min_rtt:
             rtt = 0.0  # most likely the answer to the first transmission (RFC 8985, section 6.2)
@@ -276,7 +280,11 @@ class TcpSender:
             self.timers.take_rtt(rtt)
         sample = self._delivery.on_delivered(newest, now, self.rack.min_rtt)
         sample.acked = acked
-        sample.rtt = rtt if rtt and not newest.retransmitted else None
+        if rtt and not newest.retransmitted:
+            sample.rtt = rtt
+            sample.one_way_delay = answered - newest.time  # what timestamps tell (RFC 7323)
+        else:
+            sample.rtt = sample.one_way_delay = None
         sample.srtt = self.timers.srtt
         cwnd = self.congestion.cwnd
         # Linux's tcp_is_cwnd_limited: in slow start half a window counts as using it.
@@ -343,7 +351,10 @@ class TcpSender:
         window = self.window + 0.5  # bytes are whole, windows are not
         mss = self.mss
         lost = self._lost
+        paced = self.congestion.pacing_rate is not None
         while self.in_flight + mss <= window or not self._outstanding:
+            if paced and not self.timers.may_send(now):
+                break
             if lost:
                 index = lost.popleft()
                 sent = self._outstanding.get(index)
@@ -396,6 +407,9 @@ class TcpSender:
         self.congestion.on_sent(now, self.mss, self.in_flight)
         timers = self.timers
         timers.on_sent(now)
+        rate = self.congestion.pacing_rate
+        if rate is not None:
+            timers.on_paced(now, self.mss, rate)
         if timers.probe_at == NEVER:
             self._arm_probe(now)
         self._out.append(Packet(length + self._header, self.flow, sent))
@@ -406,9 +420,17 @@ class TcpSender:
         self.timers.arm_probe(now, len(self._outstanding) if self._repair.until is None else 0)
 
     def next_timeout(self) -> float:
-        return self.timers.alarm
+        alarm = self.timers.alarm
+        if self._clocked and self._connected:
+            own = self.congestion.next_timeout()
+            if own is not None and own < alarm:
+                return own
+        return alarm
 
     def handle_timeout(self, now: float) -> None:
+        if self._clocked and self._connected:
+            self.congestion.on_timer(now)
+            self._send(now)
         if self.rack.deadline <= now:
             lost = self.rack.lost(self._flight, self._repair.until is not None, self._scoreboard.count, now)
             if lost:
@@ -419,6 +441,9 @@ class TcpSender:
             self._send_probe(now)
         if timers.rto_at <= now:
             self._on_timeout(now)
+        if timers.paced_at <= now + HAIR:
+            timers.paced_at = NEVER
+            self._send(now)
         timers.set_alarm(now, self.rack.deadline)
 
     def _send_probe(self, now: float) -> None:

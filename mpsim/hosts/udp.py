@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from mpsim.hosts.agent import Outgoing
+from mpsim.hosts.in_order import InOrder
 from mpsim.tunnel.packet import CLASS_UDP, Packet
 from mpsim.units import BITS_PER_BYTE
 
@@ -81,12 +82,14 @@ class UdpSink:
 
     Parameters
         headers: bytes before the payload
+        in_order: told of every packet in the window, where delays in order are wanted
     """
 
     silent = True
 
-    def __init__(self, *, headers: int = HEADERS) -> None:
+    def __init__(self, *, headers: int = HEADERS, in_order: InOrder | None = None) -> None:
         self._headers = headers
+        self._in_order = in_order
         self.received_packets = 0
         self.delivered_bytes = 0
         self.out_of_order = 0
@@ -103,6 +106,8 @@ class UdpSink:
         begin, end = self.window
         if begin <= time < end:
             self.in_window += 1
+            if self._in_order is not None:
+                self._in_order.receive(number, time, now)
         if number > self._highest:
             self._highest = number
         else:

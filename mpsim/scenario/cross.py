@@ -16,7 +16,7 @@ from mpsim.errors import Fault
 from mpsim.registry import unknown
 from mpsim.scenario import limits
 from mpsim.scenario.faults import shown
-from mpsim.systems import DIRECT
+from mpsim.systems import WITHOUT_TUNNEL
 from mpsim.tunnel import framing
 from mpsim.units import format_time, parse_time
 
@@ -71,10 +71,32 @@ def _tunnel(raw: Raw) -> Iterator[Fault]:
         yield Fault("tunnel.mtu", f"max {largest}, what this transport leaves; given {mtu}")
     if isinstance(mtu, int) and limits.INNER_MTU[0] <= mtu < framing.LEAST_IPV6_MTU and _inner(raw) == "ipv6":
         yield Fault("tunnel.mtu", f"min {framing.LEAST_IPV6_MTU} with IPv6 inside (RFC 8200); given {mtu}")
+    reorder = tunnel.get("reorder")
+    yield from _reorder(reorder) if isinstance(reorder, Mapping) else ()
+    queue = tunnel.get("queue")
+    yield from _queue(queue) if isinstance(queue, Mapping) else ()
     congestion = tunnel.get("congestion")
     named = congestion.get("name") if isinstance(congestion, Mapping) else congestion
-    if tunnel.get("transport") == "tcp" and named == "none":
+    if tunnel.get("transport") in framing.STREAMS and named == "none":
         yield Fault("tunnel.congestion", 'what TCP may do, which carries the paths; given "none"')
+
+
+def _reorder(reorder: Raw) -> Iterator[Fault]:
+    mode = reorder.get("mode")
+    own = limits.REORDER_KEYS.get(mode) if isinstance(mode, str) else None
+    for name in ("late", "offset", "inactive"):
+        if own is not None and name in reorder and name not in own:
+            yield Fault(f"tunnel.reorder.{name}", f'not beside mode "{mode}"; given {shown(reorder[name])}')
+
+
+def _queue(queue: Raw) -> Iterator[Fault]:
+    kind = queue.get("kind")
+    own = limits.QUEUE_KEYS.get(kind) if isinstance(kind, str) else None
+    for name in queue:
+        kinds = [other for other, names in limits.QUEUE_KEYS.items() if name in names]
+        if kinds and own is not None and name not in own:
+            told = f"not of a {kind} queue, only of {', '.join(kinds)}; given {shown(queue[name])}"
+            yield Fault(f"tunnel.queue.{name}", told)
 
 
 def _inner(raw: Raw) -> str:
@@ -173,7 +195,11 @@ def largest_payload(flow: Raw, raw: Raw) -> int:
     """Bytes of payload that fit into one packet of a flow, by what it crosses."""
     headers = framing.udp_headers(_inner(raw))
     tunnel = raw.get("tunnel")
-    if not isinstance(tunnel, Mapping) or tunnel.get("system") == DIRECT or flow.get("via", "tunnel") != "tunnel":
+    if (
+        not isinstance(tunnel, Mapping)
+        or tunnel.get("system") in WITHOUT_TUNNEL
+        or flow.get("via", "tunnel") != "tunnel"
+    ):
         return framing.OUTER_MTU - headers
     mtu, largest = tunnel.get("mtu"), _largest_mtu(raw)
     if not isinstance(mtu, int) or not limits.INNER_MTU[0] <= mtu <= largest:

@@ -179,6 +179,16 @@ class Algorithm:
         return value if isinstance(value, str) else dict(value)
 
 
+class Checked(Algorithm):
+    """Likewise, where the object itself says which values its parameters may have."""
+
+    def __call__(self, value: Any, info: ValidationInfo) -> str | dict[str, Any]:
+        """Give the spec as it is, once the object can be made."""
+        spec = super().__call__(value, info)
+        self.registry().create(spec, (info.context or {}).get("folder"))
+        return spec
+
+
 def _controllers() -> Registry[Any]:
     from mpsim.tunnel.congestion import controllers
 
@@ -189,6 +199,12 @@ def _schedulers() -> Registry[Any]:
     from mpsim.tunnel.schedulers import schedulers
 
     return schedulers
+
+
+def _repairs() -> Registry[Any]:
+    from mpsim.tunnel.repair import repairs
+
+    return repairs
 
 
 def _plain(value: Any) -> Any:
@@ -219,3 +235,4 @@ BothQueues = Annotated[Both[QueueSize], PlainValidator(both(queue)), PlainSerial
 IngressSize = Annotated[QueueSize, PlainValidator(ingress_queue), PlainSerializer(format_queue)]
 SchedulerSpec = Annotated[str | dict[str, Any], PlainValidator(Algorithm(_schedulers)), PlainSerializer(_plain)]
 ControllerSpec = Annotated[str | dict[str, Any], PlainValidator(Algorithm(_controllers)), PlainSerializer(_plain)]
+RepairSpec = Annotated[str | dict[str, Any], PlainValidator(Checked(_repairs)), PlainSerializer(_plain)]

@@ -13,7 +13,7 @@ from mpsim.errors import Fault, InputError
 from mpsim.scenario import limits
 from mpsim.scenario.faults import shown
 
-_ALGORITHMS = ("scheduler", "congestion")
+_ALGORITHMS = ("scheduler", "congestion", "repair")
 _SIDES = ("down", "up")
 
 
@@ -112,6 +112,7 @@ def _visit_sweep(table: Any, place: str, change: Callable[[str], str]) -> None:
 
 
 def _moved_value(steps: list[str], value: Any, change: Callable[[str], str]) -> Any:
+    steps = [step.partition("[")[0] for step in steps]
     if steps[-1] in _ALGORITHMS or (steps[-1] == "name" and steps[-2:-1] and steps[-2] in _ALGORITHMS):
         return _moved_spec(value, change)
     if steps[-1] == "trace":
@@ -133,6 +134,8 @@ def _change(table: Any, keys: Sequence[str], change: Callable[[Any], Any]) -> No
 
 
 def _moved_spec(spec: Any, move: Callable[[str], str]) -> Any:
+    if isinstance(spec, list):
+        return [_moved_spec(one, move) for one in spec]
     if isinstance(spec, dict):
         return {**spec, "name": _moved_spec(spec.get("name"), move)} if "name" in spec else spec
     return move(spec) if isinstance(spec, str) and ".py:" in spec else spec

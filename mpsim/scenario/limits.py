@@ -15,6 +15,11 @@ WARMUP_S = (0.0, 3600.0)  # s
 DURATION_S = (0.1, 24 * 3600.0)  # s
 START_S = (-WARMUP_S[1], DURATION_S[1])  # s, of the measured interval
 REORDER_TIMEOUT_S = (0.001, 60.0)  # s
+REORDER_OFFSET_S = (0.0, 60.0)  # s
+REORDER_INACTIVE = (1, 1_000_000)  # arrivals
+CODEL_TARGET_S = (0.0001, 10.0)  # s
+CODEL_INTERVAL_S = (0.001, 60.0)  # s
+CODEL_FLOWS = (1, 65_536)  # queues
 PING_INTERVAL_S = (0.001, 3600.0)  # s
 PLAYOUT_S = (0.0, 10.0)  # s
 HANGUP_S = (2.0, 3600.0)  # s
@@ -51,13 +56,15 @@ class Words:
 # To make a reserved word work, move it to the left.
 WORDS: Mapping[str, Words] = {
     "tunnel.loss_detection": Words(("rfc9002", "nack")),
-    "tunnel.transport": Words(("udp", "tcp", "ip")),
+    "tunnel.transport": Words(("udp", "tcp", "ip", "mptcp")),
+    "tunnel.liveness": Words(("probe", "none")),
     "tunnel.mode": Words(("none",), ("aead", "mac")),
     "tunnel.classes": Words(("protocol", "single")),
-    "tunnel.queue.kind": Words(("droptail",), ("codel", "fq-codel")),
-    "tunnel.reorder.mode": Words(("none", "timeout"), ("adaptive", "equalise", "detect")),
-    "tunnel.repair": Words((), ("retransmit", "reinject", "duplicate", "parity")),
+    "tunnel.queue.kind": Words(("droptail", "codel", "fq-codel")),
+    "tunnel.reorder.mode": Words(("none", "timeout", "adaptive", "equalise", "detect")),
+    "tunnel.reorder.late": Words(("pass", "drop")),
     "tunnel.backpressure": Words(("none",), ("rwnd",)),
+    "mptcp.ends": Words(("hosts", "proxies")),
     "topology.inner": Words(("ipv4", "ipv6")),
     "topology.outer": Words(("ipv4", "ipv6")),
     "flow.kind": Words(("tcp", "udp", "ping", "echo", "voip", "pcap", "scapy"), ("web",)),
@@ -72,6 +79,22 @@ LATER_KEYS: Mapping[str, tuple[str, ...]] = {
     "": ("shared",),
     "link": ("shared",),
     "event": ("restart", "readdress", "rebind"),
+}
+
+# Which keys of the ingress queue belong to which kind, besides those that all have.
+QUEUE_KEYS: Mapping[str, tuple[str, ...]] = {
+    "droptail": (),
+    "codel": ("target", "interval"),
+    "fq-codel": ("target", "interval", "flows"),
+}
+
+# Which keys belong to which mode of the reorder buffer; `timeout` may be said in all of them.
+REORDER_KEYS: Mapping[str, tuple[str, ...]] = {
+    "none": (),
+    "timeout": ("timeout", "late"),
+    "adaptive": ("timeout", "late", "offset", "inactive"),
+    "equalise": ("timeout", "offset", "inactive"),
+    "detect": ("timeout", "late", "inactive"),
 }
 
 # Which keys belong to which kind of flow, besides those that all have.

@@ -22,6 +22,7 @@ from mpsim.scenario.fields import (
     IngressSize,
     Name,
     Rate,
+    RepairSpec,
     SchedulerSpec,
     Size,
     Truth,
@@ -37,6 +38,9 @@ _warmup_check, _warmup_text = times(*limits.WARMUP_S)
 _duration_check, _duration_text = times(*limits.DURATION_S)
 _start_check, _start_text = times(*limits.START_S)
 _reorder_check, _reorder_text = times(*limits.REORDER_TIMEOUT_S)
+_target_check, _target_text = times(*limits.CODEL_TARGET_S)
+_codel_check, _codel_text = times(*limits.CODEL_INTERVAL_S)
+_offset_check, _offset_text = times(*limits.REORDER_OFFSET_S)
 _interval_check, _interval_text = times(*limits.PING_INTERVAL_S)
 _playout_check, _playout_text = times(*limits.PLAYOUT_S)
 _hangup_check, _hangup_text = times(*limits.HANGUP_S)
@@ -52,17 +56,23 @@ class Table(BaseModel):
 
 
 class IngressQueue(Table):
-    """The tunnel's own queue, where packets wait for a path."""
+    """The tunnel's own queue, where packets wait for a path; which keys belong to which kind: ``limits.QUEUE_KEYS``."""
 
     kind: Annotated[str, PlainValidator(word("tunnel.queue.kind"))] = "droptail"
     size: IngressSize = QueueSize(100, "packets")
+    target: Annotated[float, _target_check, _target_text] | None = None  # s, acceptable wait (CoDel)
+    interval: Annotated[float, _codel_check, _codel_text] | None = None  # s, about the longest round trip (CoDel)
+    flows: Annotated[int | None, wholes(*limits.CODEL_FLOWS)] = None  # queues (FQ-CoDel)
 
 
 class Reorder(Table):
     """Resequencing at the receiver."""
 
     mode: Annotated[str, PlainValidator(word("tunnel.reorder.mode"))] = "timeout"
-    timeout: Annotated[float, _reorder_check, _reorder_text] = 0.2  # s
+    timeout: Annotated[float, _reorder_check, _reorder_text] = 0.2  # s, longest wait of a packet
+    late: Annotated[str | None, PlainValidator(word("tunnel.reorder.late"))] = None  # what comes after its hole
+    offset: Annotated[float, _offset_check, _offset_text] | None = None  # s, on top of the paths' difference in delay
+    inactive: Annotated[int | None, wholes(*limits.REORDER_INACTIVE)] = None  # arrivals without which a path is idle
 
 
 class Tunnel(Table):
@@ -73,17 +83,20 @@ class Tunnel(Table):
     congestion: ControllerSpec
     loss_detection: Annotated[str, PlainValidator(word("tunnel.loss_detection"))]
     transport: Annotated[str, PlainValidator(word("tunnel.transport"))]
+    liveness: Annotated[str, PlainValidator(word("tunnel.liveness"))]  # whether a silent path is given up
     mode: Annotated[str, PlainValidator(word("tunnel.mode"))]
     classes: Annotated[str, PlainValidator(word("tunnel.classes"))]  # sequence spaces: one a protocol, or a single one
     queue: IngressQueue
     reorder: Reorder
-    repair: tuple[Annotated[str, PlainValidator(word("tunnel.repair"))], ...] = Field(strict=False)
+    repair: tuple[RepairSpec, ...] = Field(strict=False)
     backpressure: Annotated[str, PlainValidator(word("tunnel.backpressure"))]
     mtu: Annotated[int | None, wholes(*limits.INNER_MTU)] = None  # bytes of an inner packet; None: what 1500 leaves
 
 
 class Mptcp(Table):
-    """Multipath TCP (RFC 8684) at the hosts instead of a tunnel: each TCP flow has a subflow over every link."""
+    """Multipath TCP (RFC 8684) instead of a tunnel: each TCP flow has a subflow over every link."""
+
+    ends: Annotated[str, PlainValidator(word("mptcp.ends"))] = "hosts"  # who speaks it: the hosts or proxies of theirs
 
     scheduler: SchedulerSpec = "min-rtt"  # of the simulated one; the kernel has its own
     congestion: ControllerSpec = "lia"  # likewise; a subflow of the kernel has the flow's own

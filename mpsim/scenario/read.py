@@ -12,13 +12,22 @@ from typing import Any
 from pydantic import ValidationError
 
 from mpsim.errors import Fault, InputError
+from mpsim.network.rate import TraceRate
+from mpsim.network.traces import read_mahimahi
 from mpsim.registry import unknown
 from mpsim.scenario import files, limits
 from mpsim.scenario.cross import cross_faults, largest_payload, tables
 from mpsim.scenario.faults import faults_of, shown
-from mpsim.scenario.model import TABLES, Mptcp, Scenario
+from mpsim.scenario.model import TABLES, LinkSpec, Mptcp, Scenario
 from mpsim.scenario.overrides import apply, put
-from mpsim.systems import DEFAULT_TUNNEL, DIRECT, MPTCP, SYSTEMS, TRANSPORT_TUNNEL
+from mpsim.systems import (
+    BEST_LINK,
+    DEFAULT_TUNNEL,
+    INGRESS_QUEUE,
+    SYSTEMS,
+    TRANSPORT_TUNNEL,
+    WITHOUT_TUNNEL,
+)
 
 UDP_PAYLOAD_BYTES = 1200
 _FLOW_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
@@ -89,14 +98,31 @@ def _validated(raw: dict[str, Any], folder: Path, faults: list[Fault]) -> Scenar
     faults += cross_faults(raw, folder)
     if scenario is None or faults:
         raise InputError(dict.fromkeys(faults))
-    scenario = scenario.model_copy(update={"folder": folder, **_without_tunnel(scenario)})
+    scenario = scenario.model_copy(update={"folder": folder})
+    scenario = scenario.model_copy(update=_without_tunnel(scenario))
     scenario._raw = original
     return scenario
 
 
 def _without_tunnel(scenario: Scenario) -> dict[str, Any]:
-    direct = scenario.tunnel is not None and scenario.tunnel.system == DIRECT
-    return {"tunnel": None} if direct else {}
+    system = scenario.tunnel.system if scenario.tunnel is not None else None
+    if system not in WITHOUT_TUNNEL:
+        return {}
+    if system == BEST_LINK:
+        # What runs without a tunnel takes the first one.
+        links = sorted(scenario.link, key=lambda link: -_capacity(scenario, link))
+        return {"tunnel": None, "link": tuple(links)}
+    return {"tunnel": None}
+
+
+def _capacity(scenario: Scenario, link: LinkSpec) -> float:
+    """Return a link's mean capacity in the first flow's direction, bit/s."""
+    direction = scenario.flow[0].direction
+    trace = link.trace.of(direction) if link.trace is not None else None
+    if link.trace is not None and trace is not None:
+        seconds = scenario.warmup + scenario.duration
+        return TraceRate(read_mahimahi(trace), link.trace.offset).capacity_bits(0.0, seconds) / seconds
+    return link.rate.of(direction) if link.rate is not None else 0.0
 
 
 def _own_keys(raw: dict[str, Any]) -> list[Fault]:
@@ -139,30 +165,34 @@ def _fill_tunnel(raw: dict[str, Any]) -> list[Fault]:
     if not isinstance(tunnel, Mapping):
         return []
     system = tunnel.get("system")
-    if system == MPTCP:
-        return _fill_mptcp(raw, tunnel)
     known = SYSTEMS.get(system) if isinstance(system, str) else None
+    if known is not None and known.mptcp is not None:
+        return _fill_mptcp(raw, tunnel, known.mptcp)
     parts = files.merged(known.tunnel if known else {}, tunnel)
     transport = parts.get("transport")
     ours = TRANSPORT_TUNNEL.get(transport, {}) if isinstance(transport, str) else {}
-    raw["tunnel"] = files.merged(files.merged(DEFAULT_TUNNEL, ours), parts)
+    raw["tunnel"] = filled = files.merged(files.merged(DEFAULT_TUNNEL, ours), parts)
+    queue = filled.get("queue")
+    kind = queue.get("kind") if isinstance(queue, Mapping) else None
+    if isinstance(queue, Mapping) and isinstance(kind, str):
+        filled["queue"] = {**INGRESS_QUEUE.get(kind, {}), **queue}
     if system is None or known is not None:
         return []
     raw["tunnel"].pop("system")
     return [Fault("tunnel.system", unknown("system", str(system), SYSTEMS))]
 
 
-def _fill_mptcp(raw: dict[str, Any], tunnel: Mapping[str, Any]) -> list[Fault]:
+def _fill_mptcp(raw: dict[str, Any], tunnel: Mapping[str, Any], parts: Mapping[str, Any]) -> list[Fault]:
     """Turn a [tunnel] table that asks for Multipath TCP into the table that says what it is made of."""
     own = {key: value for key, value in tunnel.items() if key != "system"}
     known = Mptcp.model_fields
     faults = [
-        Fault(f"tunnel.{key}", f"not of the system {MPTCP}, only {', '.join(known)}; given {shown(value)}")
+        Fault(f"tunnel.{key}", f"not of the system {tunnel['system']}, only {', '.join(known)}; given {shown(value)}")
         for key, value in own.items()
         if key not in known
     ]
     del raw["tunnel"]
-    raw["mptcp"] = {**raw.get("mptcp", {}), **{key: value for key, value in own.items() if key in known}}
+    raw["mptcp"] = {**parts, **raw.get("mptcp", {}), **{key: value for key, value in own.items() if key in known}}
     return faults
 
 

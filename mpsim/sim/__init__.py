@@ -9,7 +9,7 @@ result = run(load(Path("two-equal.toml")))
 from __future__ import annotations
 
 import time  # noqa: TID251  # for wall_s alone
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,10 @@ from mpsim.build import (
     apply_event,
     build_endpoint,
     build_link,
-    capacity_of,
+    ends_at_proxies,
     inner_mtu,
     is_multipath,
+    one_path,
     session_epoch,
     tcp_headers,
     tunnel_overhead,
@@ -35,16 +36,17 @@ from mpsim.hosts.mptcp import MptcpSender
 from mpsim.metrics import BIN
 from mpsim.network.link import Link
 from mpsim.network.rate import ConstantRate
-from mpsim.result import Result, SeriesRow, assemble
-from mpsim.scenario import EventSpec, Scenario
+from mpsim.result import Result
+from mpsim.scenario import EventSpec, FlowSpec, Scenario
 from mpsim.sim.clock import Clock
 from mpsim.sim.flows import Flow
 from mpsim.sim.kinds import build_flow
-from mpsim.sim.multipath import MptcpFlow, Way, build_multipath, senders, spread, tell
+from mpsim.sim.multipath import MptcpFlow, Way, build_multipath, negotiation, senders, spread, tell
+from mpsim.sim.outcome import outcome
+from mpsim.sim.proxies import Lines, ProxiedFlow, connect
 from mpsim.sim.recorder import Recorder
-from mpsim.sim.stream import build_streams, sorted_by_stream, stream_keys
+from mpsim.sim.stream import build_streams, sorted_by_stream, stream_links
 from mpsim.sim.wiring import PortalStation, Station, Wire
-from mpsim.summary import aggregation_rows, failover_rows
 from mpsim.synthetic import Named, Synthesizer
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.wire import Datagram, recode
@@ -78,6 +80,7 @@ class Simulation:
                 tap = self.captures.link(link.name, direction) if self.captures is not None else None
                 self.wires[index, direction] = Wire(self.clock, link, tap)
         self.receivers: dict[object, Callable[[Packet, float], object]] = {}  # by flow key, both hosts'
+        self._at_portal: set[object] = set()  # flow keys that a proxy at the remote portal answers
         self.portals: dict[Side, PortalStation] = {}
         self._server_in, self._server_out = self._server_lines()
         if scenario.tunnel is not None:
@@ -85,7 +88,9 @@ class Simulation:
             self._build_portals(through)
         self.streams = build_streams(self.clock, scenario, self.portals, self.wires)
         self._connect()
-        self.multipath: list[tuple[MptcpSender, Station]] = []
+        self.multipath: list[tuple[MptcpSender, Station]] = [
+            (stream.sender, stream.sending) for stream in self.streams if isinstance(stream.sender, MptcpSender)
+        ]
         self.flows = [self._add_flow(number) for number in range(len(scenario.flow))]
         self.recorder = self._recorder()
         for event in scenario.event:
@@ -102,6 +107,8 @@ class Simulation:
         for flow in self.flows:
             if isinstance(flow, MptcpFlow):
                 recorder.add_subflows(flow.sender.subflows, flow.spec.direction)
+            elif isinstance(flow, ProxiedFlow):
+                recorder.add_subflows(flow.multipath.subflows, flow.spec.direction)
         return recorder
 
     def _build_portals(self, through: Callable[[Datagram], Datagram] | None) -> None:
@@ -153,6 +160,8 @@ class Simulation:
     def _add_flow(self, number: int) -> Flow:
         spec = self.scenario.flow[number]
         multipath = is_multipath(self.scenario, spec)
+        if multipath and spec.kind == "tcp" and self._server_in is not None and ends_at_proxies(self.scenario):
+            return self._add_proxied(spec, 2 * number)
         flow = (build_multipath if multipath else build_flow)(self.scenario, spec, 2 * number)
         client_sends, server_sends = self._all_ways() if multipath else self._ways(spec.via)
         forward, backward = (server_sends, client_sends) if flow.origin == "inbound" else (client_sends, server_sends)
@@ -167,6 +176,7 @@ class Simulation:
                 self.receivers[2 * number, subflow.index] = sink.receive
                 self.receivers[2 * number + 1, subflow.index] = source.receive
         begin = self.scenario.warmup + spec.start if spec.start is not None else 0.0
+        begin += negotiation(self.scenario) if multipath else 0.0
         end = self.scenario.warmup + (spec.stop if spec.stop is not None else self.scenario.duration)
 
         def start(now: float) -> None:
@@ -178,6 +188,18 @@ class Simulation:
 
         self.clock.call_at(begin, start)
         self.clock.call_at(end, stop)
+        return flow
+
+    def _add_proxied(self, spec: FlowSpec, key: int) -> Flow:
+        """Add a flow whose TCP ends at a proxy between the links and the server."""
+        there, back = self._server_in, self._server_out
+        assert there is not None  # otherwise nothing is between
+        assert back is not None
+        flow = ProxiedFlow(self.scenario, spec, key)
+        lines = Lines(self.wires, there, back, self.receivers, self._at_portal)
+        self.multipath.append((flow.multipath, connect(flow, key, self.scenario, self.clock, lines)))
+        end = self.scenario.warmup + (spec.stop if spec.stop is not None else self.scenario.duration)
+        self.clock.call_at(end, flow.source.stop)
         return flow
 
     def _ways(self, via: str) -> tuple[Callable[[Packet, float], object], Callable[[Packet, float], object]]:
@@ -204,7 +226,7 @@ class Simulation:
         self.receivers[packet.flow](packet, now)
 
     def _to_server(self, packet: Packet, now: float) -> None:
-        if self._server_in is None:
+        if self._server_in is None or packet.flow in self._at_portal:
             self.receivers[packet.flow](packet, now)
         else:
             self._server_in.emit(packet, now)
@@ -219,7 +241,7 @@ class Simulation:
             apply_event(wire.link, event, self.scenario, now)
             wire.arm()
         if (event.up is not None and event.how == "carrier") or event.up:
-            for portal in self.portals.values():
+            for portal in self.portals.values() if not one_path(self.scenario) else ():
                 if event.up:
                     portal.endpoint.on_path_available(index, now)
                 else:
@@ -253,66 +275,12 @@ class Simulation:
 
     def result(self, wall_s: float) -> Result:
         """Return what the run gave."""
-        if self.captures is not None:
-            self.captures.close()
-        scenario, recorder = self.scenario, self.recorder
-        later = [row for flow in self.flows for row in flow.series()]
-        rows: Sequence[SeriesRow] = [*recorder.rows(), *later] if later else recorder.rows()
-        begin, end = scenario.warmup, scenario.warmup + scenario.duration
-        links = []
-        lost: dict[str, int] = {}
-        for (index, direction), record in zip(self.wires, recorder.links, strict=True):
-            capacity = capacity_of(scenario, index, direction).capacity_bits(begin, end) / scenario.duration
-            row = record.row(capacity, scenario.duration)
-            links.append(row)
-            lost[row["name"]] = lost.get(row["name"], 0) + row["drops"]["down"]
-        parts = {
-            "flows": [flow.row() for flow in self.flows],
-            "links": links,
-            "tunnel": self._tunnel_row(),
-            "paths": [record.row() for record in recorder.paths],
-            "aggregation": aggregation_rows(scenario, {flow.spec.name: flow.goodput for flow in self.flows}),
-            "failovers": failover_rows(scenario, rows, lost),
-        }
-        return assemble(
-            scenario,
-            world="simulation",
-            wall_s=wall_s,
-            parts=parts,
-            rows=rows,
-            packages=("simpy", "numpy"),
-            extra=self._extra(),
-        )
-
-    def _extra(self) -> dict[str, Any]:
         extra: dict[str, Any] = {"simulation": {"events": self.clock.calls}}
         if self.captures is not None:
+            self.captures.close()
             extra["captures"] = self.captures.counts()
-        return extra
-
-    def _tunnel_row(self) -> dict[str, Any] | None:
-        if not self.portals:
-            return None
-        differences = [record.difference for record in self.recorder.paths]
-        data = sum(difference[0] for difference in differences)
-        inner = sum(portal.endpoint.incoming.delivered_packets for portal in self.portals.values())
-        duplicates = sum(portal.endpoint.incoming.duplicates for portal in self.portals.values())
-        inner_bytes = sum(portal.inner_bytes for portal in self.portals.values())
-        total_bytes = sum(
-            path.sent_bytes + path.control_bytes for portal in self.portals.values() for path in portal.endpoint.paths
-        )
-        rejected: dict[str, int] = {"malformed": 0, "forged": 0, "replayed": 0}
-        for portal in self.portals.values():
-            for cause, count in portal.endpoint.rejected.items():
-                rejected["replayed" if cause == "replayed" else "malformed"] += count
-        return {
-            "datagrams_sent": data + sum(difference[3] for difference in differences),
-            "duplicates_ratio": duplicates / inner if inner else None,
-            "overhead_ratio": total_bytes / inner_bytes - 1 if inner_bytes else None,
-            "in_order_delay_s": self.recorder.in_order.summary(50, 95, 99),
-            "rejected": rejected,
-            "ingress_drops": sum(portal.endpoint.ingress.drops for portal in self.portals.values()),
-        }
+        portals = list(self.portals.values())
+        return outcome(self.scenario, self.recorder, self.flows, list(self.wires), portals, wall_s=wall_s, extra=extra)
 
 
 class _Everything(dict[object, Callable[[Packet, float], object]]):
@@ -337,9 +305,10 @@ def _synthesizer(scenario: Scenario) -> Synthesizer:
             for index in range(len(scenario.link)):
                 named[2 * number, index] = named[2 * number + 1, index] = Named(number, mss, index)
     transport = scenario.tunnel.transport if scenario.tunnel is not None else "udp"
-    streams = {key: index for index, link in enumerate(scenario.link) for key in stream_keys(link.name)}
     topology = scenario.topology
-    return Synthesizer(named, streams=streams, inner=topology.inner, outer=topology.outer, transport=transport)
+    return Synthesizer(
+        named, streams=stream_links(scenario), inner=topology.inner, outer=topology.outer, transport=transport
+    )
 
 
 def _after(line: Wire, onward: Callable[[Packet, float], object]) -> Callable[[Packet, float], object]:

@@ -10,6 +10,7 @@ from mpsim.build import OUTER_MTU, inner_mtu, kernel_controller, stream, tcp_hea
 from mpsim.flow_sources import open_flow
 from mpsim.hosts.agent import Agent
 from mpsim.hosts.echo import MESSAGE, Answerer, Asker, Written
+from mpsim.hosts.in_order import InOrder
 from mpsim.hosts.mptcp import MptcpReceiver, MptcpSender
 from mpsim.hosts.ping import Pinger, Responder
 from mpsim.hosts.replay import ReplaySink, ReplaySource
@@ -178,8 +179,11 @@ class UdpFlow(Flow):
             total_bytes=spec.bytes,
             headers=udp_headers(scenario),
         )
-        self.receiver = self.sink = UdpSink(headers=udp_headers(scenario))
+        self._in_order = InOrder()
+        self.receiver = self.sink = UdpSink(headers=udp_headers(scenario), in_order=self._in_order)
         self._watch()
+
+    _in_order: InOrder | None = None
 
     def _watch(self) -> None:
         self.receiver.window = (self.begin, self.end)
@@ -216,7 +220,16 @@ class UdpFlow(Flow):
             "one_way_delay_s": self.delays.summary(50, 95, 99),
             "retransmitted_packets": None,
             "out_of_order_ratio": disorder / received if received else None,
+            **self._delays_in_order(),
         }
+
+    def _delays_in_order(self) -> dict[str, Any]:
+        if self._in_order is None:
+            return {}
+        self._in_order.finish()
+        found = DelayHistogram()
+        found.add(self._in_order.delays)
+        return {"in_order_delay_s": found.summary(50, 95, 99)}
 
 
 class ReplayFlow(UdpFlow):

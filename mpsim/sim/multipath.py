@@ -8,6 +8,7 @@ from pathlib import Path
 from mpsim.build import (
     DATA_SEQUENCE_SIGNAL,
     OUTER_MTU,
+    ends_at_proxies,
     is_multipath,
     kernel_controller,
     stream,
@@ -34,8 +35,8 @@ class MptcpFlow(TcpFlow):
 
     def __init__(self, scenario: Scenario, spec: FlowSpec, key: int) -> None:
         Flow.__init__(self, scenario, spec)
-        self.sender = self.source = _sender(scenario, spec, key, total_bytes=spec.bytes)
-        self.receiver = self.sink = _receiver(scenario, key + 1)
+        self.sender = self.source = mptcp_sender(scenario, spec, key, total_bytes=spec.bytes)
+        self.receiver = self.sink = mptcp_receiver(scenario, key + 1)
         self._watch()
 
 
@@ -44,7 +45,7 @@ class MptcpEchoFlow(EchoFlow):
 
     def _end(self, scenario: Scenario, key: int) -> tuple[MptcpSender, MptcpReceiver, Written]:
         written = Written()
-        return _sender(scenario, self.spec, key, source=written), _receiver(scenario, key), written
+        return mptcp_sender(scenario, self.spec, key, source=written), mptcp_receiver(scenario, key), written
 
 
 def build_multipath(scenario: Scenario, spec: FlowSpec, key: int) -> Flow:
@@ -63,13 +64,26 @@ def senders(flow: Flow) -> Iterator[tuple[Agent, MptcpSender]]:
             yield end, end.sender
 
 
+def negotiation(scenario: Scenario) -> float:
+    """Return what passes before a proxy's connection carries data (s): two questions and their answers (RFC 1928).
+
+    They follow the handshake over the first link: methods (section 3), then the server's address (section 4).
+    What crosses between a host and the proxy at its side takes no time.
+    """
+    if not ends_at_proxies(scenario):
+        return 0.0
+    first = scenario.link[0].delay
+    return 2 * (first.down + first.up)
+
+
 def _mss(scenario: Scenario) -> int:
     return OUTER_MTU - tcp_headers(scenario) - DATA_SEQUENCE_SIGNAL
 
 
-def _sender(
+def mptcp_sender(
     scenario: Scenario, spec: FlowSpec, key: int, *, total_bytes: int | None = None, source: Source | None = None
 ) -> MptcpSender:
+    """Return the sending end of a connection; its packets have the flow key `key`."""
     own = scenario.mptcp
     assert own is not None  # is_multipath
     folder = Path(scenario.folder)
@@ -90,7 +104,8 @@ def _sender(
     )
 
 
-def _receiver(scenario: Scenario, key: int) -> MptcpReceiver:
+def mptcp_receiver(scenario: Scenario, key: int) -> MptcpReceiver:
+    """Return the receiving end of a connection; its packets have the flow key `key`."""
     own = scenario.mptcp
     assert own is not None  # is_multipath
     return MptcpReceiver(

@@ -16,7 +16,7 @@ from mpsim.metrics import BIN, DelayHistogram
 from mpsim.network.link import Link
 from mpsim.result import SeriesRow
 from mpsim.sim.flows import Flow
-from mpsim.sim.records import Counted, LinkRecord, PathRecord, SubflowRecord
+from mpsim.sim.records import Counted, LinkRecord, PathRecord
 from mpsim.tunnel.endpoint import Endpoint
 from mpsim.units import BITS_PER_BYTE
 
@@ -113,7 +113,7 @@ class Recorder:
     def add_subflows(self, subflows: Sequence[Subflow], direction: Direction) -> None:
         """Watch the sending end of a Multipath TCP connection."""
         for subflow in subflows:
-            self._add_path(SubflowRecord(subflow, direction))
+            self._add_path(PathRecord(subflow, direction))
 
     def _add_path(self, record: PathRecord) -> None:
         self.paths.append(record)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from mpsim.build import Direction
-from mpsim.hosts.mptcp import Subflow
 from mpsim.metrics import DelayHistogram
 from mpsim.network.link import Link
 from mpsim.units import BITS_PER_BYTE
@@ -105,6 +104,12 @@ class Carrier(Protocol):
     control_datagrams: int
     control_bytes: int
 
+    @property
+    def retransmitted(self) -> int:
+        """Datagrams sent because a path, or the subflow itself, had lost them."""
+
+    reinjected: int  # those of another path, or subflow, that was silent
+
 
 class PathRecord:
     """A path's counters over the measured interval, on its sending side."""
@@ -115,6 +120,7 @@ class PathRecord:
         self.srtt = DelayHistogram()
         self._before = self._counters()
         self._after = self._before
+        self._repairs = (0, 0)
 
     def _counters(self) -> tuple[int, int, int, int, int]:
         path = self.path
@@ -129,10 +135,13 @@ class PathRecord:
     def on_begin(self) -> None:
         """The measured interval begins."""
         self._before = self._counters()
+        self._repairs = (self.path.retransmitted, self.path.reinjected)
 
     def on_end(self) -> None:
         """It ends."""
         self._after = self._counters()
+        again, reinjected = self._repairs
+        self._repairs = (self.path.retransmitted - again, self.path.reinjected - reinjected)
 
     def drain(self, *, measured: bool) -> None:
         """Take the smoothed round-trip time at the end of a bin."""
@@ -157,30 +166,6 @@ class PathRecord:
             "bytes": size + control_size,
             "srtt_s": self.srtt.summary(50, 95),
             "lost_ratio": lost / datagrams if datagrams else None,
-            "retransmitted": 0,
-            "reinjected": 0,
+            "retransmitted": self._repairs[0],
+            "reinjected": self._repairs[1],
         }
-
-
-class SubflowRecord(PathRecord):
-    """A subflow's: what was lost was sent again, by itself or by another."""
-
-    def __init__(self, subflow: Subflow, direction: Direction) -> None:
-        self._subflow = subflow
-        self._repairs = (0, 0)
-        super().__init__(subflow, direction)
-
-    def _counts(self) -> tuple[int, int]:
-        return (self._subflow.tcp.retransmitted, self._subflow.reinjected)
-
-    def on_begin(self) -> None:
-        super().on_begin()
-        self._repairs = self._counts()
-
-    def on_end(self) -> None:
-        super().on_end()
-        again, reinjected = (after - before for before, after in zip(self._repairs, self._counts(), strict=True))
-        self._repairs = (again, reinjected)
-
-    def row(self) -> dict[str, Any]:
-        return {**super().row(), "retransmitted": self._repairs[0], "reinjected": self._repairs[1]}

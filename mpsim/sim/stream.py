@@ -1,10 +1,13 @@
-"""A path over TCP: the kernel's connection that carries its datagrams, as simulated hosts have it.
+"""Paths over TCP: the kernel's connections that carry their datagrams, as simulated hosts have them.
 
     portal --write--> [ unsent | TcpSender ] --segments over the path's link--> TcpReceiver --> portal
 
 Each direction of a path is a connection of its own here, whose acknowledgements cross the other link
 alone; a real connection sends some of them along with what goes that way. Datagrams come out in order,
 each when its last byte has arrived: what is lost on the link holds up all that was written after it.
+
+With transport "mptcp" the tunnel has one path, and what carries it is one Multipath TCP connection over
+all links (hosts/mptcp): TCP in TCP, as of a VPN over TCP on a kernel that has it.
 """
 
 from __future__ import annotations
@@ -14,15 +17,18 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
-from mpsim.build import DIRECTIONS, Direction, Side, kernel_controller
+from mpsim.build import DIRECTIONS, ONE_PATH, Direction, Side, kernel_controller, one_path
+from mpsim.build import stream as random_stream
+from mpsim.hosts.mptcp import MptcpReceiver, MptcpSender
 from mpsim.hosts.tcp_receiver import TcpReceiver
-from mpsim.hosts.tcp_sender import TcpSender
+from mpsim.hosts.tcp_sender import RECEIVE_WINDOW, TcpSender
 from mpsim.scenario import Scenario
 from mpsim.sim.clock import Clock
+from mpsim.sim.multipath import spread
 from mpsim.sim.wiring import PortalStation, Receive, Station, Wire
 from mpsim.tunnel import framing
-from mpsim.tunnel.congestion import CongestionController
 from mpsim.tunnel.packet import Packet
+from mpsim.tunnel.schedulers import schedulers
 from mpsim.tunnel.wire import Datagram
 
 # What a portal lets wait in the kernel beyond what TCP has sent (TCP_NOTSENT_LOWAT), bytes. A socket that
@@ -30,18 +36,31 @@ from mpsim.tunnel.wire import Datagram
 LOW_WATER = 16 * 1024
 
 
+Way = Callable[[Packet, float], object]
 _DATA, _ACKS = "data", "acks"
 _PAIRS: tuple[tuple[Side, Side], ...] = (("local", "remote"), ("remote", "local"))
 
 
-def stream_name(link: str, direction: Direction) -> str:
-    """Return the name of the connection that carries a link's path in one direction."""
-    return f"{link} {direction}"
+def stream_name(carries: str, direction: Direction) -> str:
+    """Return the name of the connection that carries a path in one direction; carries: the path's name."""
+    return f"{carries} {direction}"
 
 
-def stream_keys(link: str) -> list[tuple[str, str]]:
-    """Return the flow keys of all packets of the connections that carry a link's path."""
-    return [(stream_name(link, direction), kind) for direction in DIRECTIONS for kind in (_DATA, _ACKS)]
+def stream_links(scenario: Scenario) -> dict[object, int]:
+    """Return the link that each flow key of the connections which carry paths belongs to."""
+    if not one_path(scenario):
+        return {
+            (stream_name(link.name, direction), kind): index
+            for index, link in enumerate(scenario.link)
+            for direction in DIRECTIONS
+            for kind in (_DATA, _ACKS)
+        }
+    return {
+        ((stream_name(ONE_PATH, direction), kind), index): index
+        for index in range(len(scenario.link))
+        for direction in DIRECTIONS
+        for kind in (_DATA, _ACKS)
+    }
 
 
 class Unsent:
@@ -60,14 +79,14 @@ class Unsent:
 
 
 class Stream:
-    """One direction of a path over TCP.
+    """One direction of a path over a connection.
 
     Parameters
         clock: the simulation's
-        name: tells its packets from others on the same links
-        there, back: the wires that segments and acknowledgements take
-        congestion: of the connection
-        headers: bytes of IP and TCP headers
+        sender, receiver: its two ends
+        unsent: what the sender takes its data from
+        there, back: the ways that segments and acknowledgements take
+        headers: bytes of a full segment's headers
         deliver: takes the datagrams at the far end
         writable: told how many bytes may be written now
     """
@@ -76,38 +95,35 @@ class Stream:
         "_deliver",
         "_dirty",
         "_receiving",
-        "_sending",
         "_under_way",
         "_unsent",
         "_writable",
         "_written",
         "headers",
-        "name",
         "receiver",
         "sender",
+        "sending",
     )
 
     def __init__(
         self,
         clock: Clock,
-        name: str,
+        sender: TcpSender | MptcpSender,
+        receiver: TcpReceiver | MptcpReceiver,
+        unsent: Unsent,
         *,
-        there: Wire,
-        back: Wire,
-        congestion: CongestionController,
+        there: Way,
+        back: Way,
         headers: int,
         deliver: Receive,
         writable: Callable[[float, float], object],
     ) -> None:
-        self.name = name
         self.headers = headers
-        self._unsent = Unsent()
-        self.sender = TcpSender(
-            (name, _DATA), congestion, mss=framing.OUTER_MTU - headers, header=headers, source=self._unsent
-        )
-        self.receiver = TcpReceiver((name, _ACKS), header=headers)
-        self._sending = Station(clock, self.sender, there.emit)
-        self._receiving = Station(clock, self.receiver, back.emit)
+        self._unsent = unsent
+        self.sender = sender
+        self.receiver = receiver
+        self.sending = Station(clock, sender, there)
+        self._receiving = Station(clock, receiver, back)
         self._deliver = deliver
         self._writable = writable
         self._written = 0  # bytes, since the beginning
@@ -116,12 +132,19 @@ class Stream:
 
     def receivers(self) -> dict[object, Receive]:
         """Return where its packets go as they arrive, by their flow key."""
-        return {self.sender.flow: self._on_segment, self.receiver.flow: self._on_acknowledgement}
+        sender, receiver = self.sender, self.receiver
+        if isinstance(sender, TcpSender):
+            return {sender.flow: self._on_segment, receiver.flow: self._on_acknowledgement}
+        found: dict[object, Receive] = {}
+        for subflow in sender.subflows:
+            found[sender.flow, subflow.index] = self._on_segment
+            found[receiver.flow, subflow.index] = self._on_acknowledgement
+        return found
 
     def start(self, now: float) -> None:
         """Connect."""
         self.sender.start(now)
-        self._sending.flush(now)
+        self.sending.flush(now)
 
     def write(self, datagram: Datagram) -> None:
         """Put a datagram at the end of the stream; `flush` lets it go."""
@@ -136,12 +159,12 @@ class Stream:
         if self._dirty:
             self._dirty = False
             self.sender.push(now)
-            self._sending.flush(now)
+            self.sending.flush(now)
             if self.sender.connected:
                 self._writable(LOW_WATER - self._unsent.available, now)
 
     def _on_acknowledgement(self, packet: Packet, now: float) -> None:
-        self._sending.receive(packet, now)
+        self.sending.receive(packet, now)
         if 2 * self._unsent.available < LOW_WATER:
             self._writable(LOW_WATER - self._unsent.available, now)
 
@@ -161,31 +184,97 @@ def build_streams(
     portals: Mapping[Side, PortalStation],
     wires: Mapping[tuple[int, Direction], Wire],
 ) -> list[Stream]:
-    """Return the connections that carry the paths, which connect at the beginning; none but for transport "tcp"."""
-    if scenario.tunnel is None or scenario.tunnel.transport != "tcp":
+    """Return the connections that carry the paths, which connect at the beginning; none but where these are streams."""
+    if scenario.tunnel is None or scenario.tunnel.transport not in framing.STREAMS:
         return []
+    build = _over_mptcp if one_path(scenario) else _over_tcp
     streams: list[Stream] = []
     for side, other in _PAIRS:
-        near, far = portals[side], portals[other]
-        there, back = DIRECTIONS if side == "remote" else DIRECTIONS[::-1]
-        own = [
-            Stream(
-                clock,
-                stream_name(link.name, there),
-                there=wires[index, there],
-                back=wires[index, back],
-                congestion=kernel_controller(scenario.tunnel.congestion, Path(scenario.folder)),
-                headers=framing.tcp_headers(scenario.topology.outer),
-                deliver=far.receive,
-                writable=partial(near.writable, index),
-            )
-            for index, link in enumerate(scenario.link)
-        ]
-        near.use(list(own))
+        own = build(clock, scenario, (portals[side], portals[other]), wires, side)
+        portals[side].use(list(own))
         streams += own
     for stream in streams:
         clock.call_at(0.0, stream.start)
     return streams
+
+
+Wires = Mapping[tuple[int, Direction], Wire]
+Ends = tuple[PortalStation, PortalStation]
+
+
+def _directions(side: Side) -> tuple[Direction, Direction]:
+    """Return the way that a side's data takes, and the way back."""
+    return DIRECTIONS if side == "remote" else (DIRECTIONS[1], DIRECTIONS[0])
+
+
+def _over_tcp(clock: Clock, scenario: Scenario, ends: Ends, wires: Wires, side: Side) -> list[Stream]:
+    """Return one TCP connection for each path."""
+    assert scenario.tunnel is not None  # streams carry a tunnel's paths
+    near, far = ends
+    there, back = _directions(side)
+    headers = framing.tcp_headers(scenario.topology.outer)
+    found = []
+    for index, link in enumerate(scenario.link):
+        name, unsent = stream_name(link.name, there), Unsent()
+        sender = TcpSender(
+            (name, _DATA),
+            kernel_controller(scenario.tunnel.congestion, Path(scenario.folder)),
+            mss=framing.OUTER_MTU - headers,
+            header=headers,
+            source=unsent,
+        )
+        found.append(
+            Stream(
+                clock,
+                sender,
+                TcpReceiver((name, _ACKS), header=headers),
+                unsent,
+                there=wires[index, there].emit,
+                back=wires[index, back].emit,
+                headers=headers,
+                deliver=far.receive,
+                writable=partial(near.writable, index),
+            )
+        )
+    return found
+
+
+def _over_mptcp(clock: Clock, scenario: Scenario, ends: Ends, wires: Wires, side: Side) -> list[Stream]:
+    """Return one Multipath TCP connection with a subflow over every link, which carries the only path."""
+    tunnel = scenario.tunnel
+    assert tunnel is not None  # streams carry a tunnel's paths
+    near, far = ends
+    there, back = _directions(side)
+    headers = framing.tcp_headers(scenario.topology.outer)
+    mss = framing.OUTER_MTU - headers - framing.MPTCP_MAPPING
+    folder = Path(scenario.folder)
+    count = len(scenario.link)
+    name, unsent = stream_name(ONE_PATH, there), Unsent()
+    sender = MptcpSender(
+        (name, _DATA),
+        [kernel_controller(tunnel.congestion, folder) for _ in range(count)],
+        schedulers.create(tunnel.scheduler, folder),
+        random_stream(scenario.seed, "scheduler", name),
+        mss=mss,
+        header=headers,
+        source=unsent,
+        names=[link.name for link in scenario.link],
+        metrics=[link.metric for link in scenario.link],
+    )
+    receiver = MptcpReceiver((name, _ACKS), count, mss=mss, receive_window=RECEIVE_WINDOW, header=headers)
+    return [
+        Stream(
+            clock,
+            sender,
+            receiver,
+            unsent,
+            there=spread([wires[index, there].emit for index in range(count)]),
+            back=spread([wires[index, back].emit for index in range(count)]),
+            headers=headers + framing.MPTCP_MAPPING,
+            deliver=far.receive,
+            writable=partial(near.writable, 0),
+        )
+    ]
 
 
 def sorted_by_stream(streams: Iterable[Stream], host: Receive) -> Receive:

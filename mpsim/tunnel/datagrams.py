@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mpsim.tunnel.packet import Packet
 
-DATA, FEEDBACK, SKIP, PROBE = range(4)
+DATA, FEEDBACK, SKIP, PROBE, PARITY = range(5)
 FLAG_COPY, FLAG_REPAIR, FLAG_CONGESTION, FLAG_REPLY = 1, 2, 4, 8
 KNOWN_FLAGS = FLAG_COPY | FLAG_REPAIR | FLAG_CONGESTION | FLAG_REPLY
 
@@ -39,6 +39,7 @@ class Data:
         "first_sent",
         "flags",
         "index",
+        "origin",
         "packet",
         "path",
         "path_sequence",
@@ -53,6 +54,7 @@ class Data:
     delivered_time: float
     first_sent: float
     app_limited: bool
+    origin: float
 
     def __init__(  # noqa: PLR0917  # the header's fields in their order
         self,
@@ -79,6 +81,17 @@ class Data:
         self.block = block
         self.index = index
         self.size = packet.size + overhead
+
+
+class Parity(Data):
+    """Parity of `block` packets of a class from tunnel sequence on, number `index` of it.
+
+    To its path it is data like any other: numbered, acknowledged, and part of the window. Its packet is no
+    IP packet.
+    """
+
+    __slots__ = ()
+    type = PARITY
 
 
 class Feedback:

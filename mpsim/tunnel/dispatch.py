@@ -10,11 +10,16 @@ from mpsim.tunnel.ingress import ClassQueue, Ingress
 from mpsim.tunnel.loss_detection import NEVER
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.path import Path
+from mpsim.tunnel.repair.base import Repair
+from mpsim.tunnel.repair.outlet import Repairs
 from mpsim.tunnel.schedulers.base import Scheduler
 from mpsim.tunnel.wire import MICROSECONDS, SEQUENCE_MASK
+from mpsim.units import BITS_PER_BYTE
 
 # Packets that a scheduler may put on one path's own queue before they wait in the ingress queue.
 MOST_QUEUED = 1000
+# Flows whose bytes are counted, for a scheduler that wants so; the oldest are forgotten.
+MOST_FLOWS = 4096
 
 
 class Dispatch:
@@ -26,25 +31,40 @@ class Dispatch:
         ingress: the queues it takes from
         epoch: this session's number
         random: a seeded stream, for the scheduler
+        patience: how long the other end's resequencer waits for a packet, seconds; None: not known
+        repairs: what is sent again, or twice
     """
 
     __slots__ = (
         "_epoch",
+        "_flows",
         "_idle_noted",
         "_orphans",
+        "_patience",
+        "_picks",
         "_queued",
+        "_tell_repairs",
         "_tell_sent",
         "due",
         "eligible",
         "ingress",
         "out",
         "paths",
+        "repairs",
         "scheduler",
         "trace",
     )
 
     def __init__(
-        self, paths: list[Path], scheduler: Scheduler, ingress: Ingress, *, epoch: int, random: Random
+        self,
+        paths: list[Path],
+        scheduler: Scheduler,
+        ingress: Ingress,
+        *,
+        epoch: int,
+        random: Random,
+        patience: float | None = None,
+        repairs: Repairs,
     ) -> None:
         self.paths = paths
         self.scheduler = scheduler
@@ -59,6 +79,11 @@ class Dispatch:
         self._idle_noted = False
         # Most schedulers do not want to hear of every packet.
         self._tell_sent = type(scheduler).on_sent is not Scheduler.on_sent
+        self._picks = type(scheduler).pick is not Scheduler.pick
+        self._flows: dict[object, int] | None = {} if scheduler.counts_flows else None
+        self._patience = patience
+        self.repairs = repairs
+        self._tell_repairs = any(type(repair).on_sent is not Repair.on_sent for repair in repairs.repairs)
         scheduler.attach(self, random)
 
     def paths_changed(self, *, patient: bool) -> None:
@@ -71,7 +96,7 @@ class Dispatch:
             hoped = [path for path in self.paths if patient and path.carrier and not path.downs]
             lowest = min(path.metric for path in (*up, *hoped))
             up = [path for path in up if path.metric == lowest]
-        self.eligible = up
+        self.eligible = self.repairs.eligible = up
         self._idle_noted = False
 
     def take_back(self, path: Path) -> None:
@@ -83,10 +108,26 @@ class Dispatch:
 
     def run(self, now: float) -> None:
         """Give packets to paths, until there are none or the scheduler wants to wait."""
+        repairs = self.repairs
+        if repairs.waiting:
+            self._place_repairs(now)
         if self.ingress.active or self._queued or self._orphans:
             self._schedule(now)
-        elif not self._idle_noted:
+        elif not self._idle_noted and not repairs.waiting:
             self._note_idle()
+        if repairs.repairs:
+            if repairs.waiting:  # copies and parity of what has just left
+                self._place_repairs(now)
+            self.due = min(self.due, repairs.next_timeout())
+
+    def _place_repairs(self, now: float) -> None:
+        """Send what repairs ask for, as far as windows allow."""
+        for path in self.eligible:
+            self.due = min(self.due, path.pacing_alarm(now))
+        for sent in self.repairs.place(now, int(now * MICROSECONDS) & SEQUENCE_MASK):
+            self._idle_noted = False
+            self.out.append(sent)
+            self.due = min(self.due, self.paths[sent.path].next_timeout(), now + self.repairs.reaction)
 
     def _note_idle(self) -> None:
         """Nothing is left to send: a path with room in its window is limited by its application."""
@@ -108,6 +149,8 @@ class Dispatch:
             self._place_orphans(now, now_us)
         while active:
             queue = ingress.turn() if len(active) > 1 else active[0]
+            if self._picks:
+                self._bring_forward(queue, now)
             choice = select(queue.packets[0], eligible, now)
             if choice is None:
                 self._note_waiting(now)
@@ -115,7 +158,11 @@ class Dispatch:
             if isinstance(choice, Path):
                 if len(choice.queue) >= MOST_QUEUED:
                     return
+                if ingress.judges and ingress.refuses(queue, now):
+                    continue
                 packet, sequence = ingress.take(queue)
+                if self._flows is not None:
+                    self._count(packet)
                 if self.trace is not None:
                     self.trace.append((queue.cls, sequence, packet.entered))
                 if choice.can_send(packet.size, now):
@@ -126,13 +173,36 @@ class Dispatch:
                 return
         self._note_idle()
 
+    def _count(self, packet: Packet) -> None:
+        """Add to the bytes of the packet's flow."""
+        flows = self._flows
+        assert flows is not None  # asked for only then
+        flows[packet.flow] = flows.get(packet.flow, 0) + packet.size
+        if len(flows) > MOST_FLOWS:
+            del flows[next(iter(flows))]
+
+    def _bring_forward(self, queue: ClassQueue, now: float) -> None:
+        """Let the scheduler say which of the packets of a class is the next."""
+        waiting = queue.packets
+        position = self.scheduler.pick(waiting, now)
+        if position:
+            packet = waiting[position]
+            del waiting[position]
+            waiting.appendleft(packet)
+
     def _send_copies(self, chosen: Sequence[Path], queue: ClassQueue, now: float, now_us: int) -> bool:
         """Give the next packet to several paths; False: one of them has no place for it."""
         if not chosen or any(len(path.queue) >= MOST_QUEUED for path in chosen):
             return False
+        if self.ingress.judges and self.ingress.refuses(queue, now):
+            return True
         packet, sequence = self.ingress.take(queue)
+        if self._flows is not None:
+            self._count(packet)
         if self.trace is not None:
             self.trace.append((queue.cls, sequence, packet.entered))
+        if len(chosen) > 1:
+            self.repairs.ledger.expect(queue.cls, sequence, len(chosen))
         flags = 0
         for path in chosen:
             if path.can_send(packet.size, now):
@@ -151,9 +221,12 @@ class Dispatch:
         self, path: Path, packet: Packet, cls: int, sequence: int, flags: int, now: float, now_us: int
     ) -> None:
         was_empty = not path.bytes_in_flight
-        self.out.append(path.transmit(packet, cls, sequence, flags, self._epoch, now, now_us))
+        sent = path.transmit(packet, cls, sequence, flags, self._epoch, now, now_us)
+        self.out.append(sent)
         if was_empty:
-            self.due = min(self.due, path.next_timeout())
+            self.due = min(self.due, path.next_timeout(), now + self.repairs.reaction)
+        if self._tell_repairs and not flags:
+            self.repairs.on_sent(sent, now)
         if self._tell_sent:
             self.scheduler.on_sent(path, packet, now)
 
@@ -198,3 +271,29 @@ class Dispatch:
     def unacknowledged(self) -> int:
         """Return the bytes in flight on all paths."""
         return sum(path.bytes_in_flight for path in self.paths)
+
+    def reorder_budget(self) -> float:
+        """Return the bytes that may wait at the other end for others; see SchedulerView."""
+        rate = 0.0
+        smallest, largest = NEVER, 0.0
+        for path in self.paths:
+            srtt = path.srtt
+            if path.up and srtt:
+                rate += path.delivery_rate or path.cwnd * BITS_PER_BYTE / srtt
+                smallest, largest = min(smallest, srtt), max(largest, srtt)
+        if not rate:
+            return NEVER
+        patience = largest - smallest if self._patience is None else self._patience
+        return rate / BITS_PER_BYTE * patience
+
+    def reorder_occupancy(self) -> int | None:
+        """Return that it is not known."""
+        return None
+
+    def stalls(self) -> int:
+        """Return 0: the other end does not tell."""
+        return 0
+
+    def flow_bytes(self, flow: object) -> int:
+        """Return the bytes of a flow that have left so far."""
+        return self._flows.get(flow, 0) if self._flows is not None else 0

@@ -17,10 +17,11 @@ is harmless; `next_timeout` may answer too early for the same reason, but never 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
-from mpsim.tunnel.datagrams import FLAG_REPLY, MOST_SKIP_RANGES, Data, Datagram, Feedback, Probe, Skip
+from mpsim.tunnel.announcing import announcements
+from mpsim.tunnel.datagrams import FLAG_REPLY, Data, Datagram, Feedback, Probe, Skip
 from mpsim.tunnel.dispatch import Dispatch
 from mpsim.tunnel.incoming import Incoming, Release
 from mpsim.tunnel.ingress import Ingress
@@ -29,6 +30,8 @@ from mpsim.tunnel.loss_detection import NEVER
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.path import Path
 from mpsim.tunnel.reorder import ReorderBuffer
+from mpsim.tunnel.repair.base import Repair
+from mpsim.tunnel.repair.outlet import Repairs
 from mpsim.tunnel.schedulers.base import Scheduler
 from mpsim.tunnel.wire import MICROSECONDS, SEQUENCE_MASK, WireError, decode, elapsed, microseconds
 
@@ -51,6 +54,9 @@ class Endpoint:
         epoch: this session's number, 32 random bits
         random: a seeded stream, for the scheduler
         announce: tell the other end what it need not wait for (when it resequences)
+        patience: how long the other end's resequencer waits for a packet, seconds; None: not known
+        repairs: ways to make good what paths lose
+        repair_patience: how long after its first sending a packet is worth sending again, seconds
     """
 
     def __init__(
@@ -63,6 +69,9 @@ class Endpoint:
         epoch: int,
         random: Random,
         announce: bool = True,
+        patience: float | None = None,
+        repairs: Sequence[Repair] = (),
+        repair_patience: Callable[[], float] = lambda: PATIENCE,
     ) -> None:
         self.paths = list(paths)
         self.scheduler = scheduler
@@ -70,9 +79,13 @@ class Endpoint:
         self.epoch = epoch
         self.announce = announce
         negative = any(path.detection.negative for path in paths)
-        self.dispatch = Dispatch(self.paths, scheduler, ingress, epoch=epoch, random=random)
+        self.repairs = Repairs(repairs, paths=self.paths, epoch=epoch, patience=repair_patience)
+        self.dispatch = Dispatch(
+            self.paths, scheduler, ingress, epoch=epoch, random=random, patience=patience, repairs=self.repairs
+        )
         self.rejected: Counter[str] = Counter()
-        self.incoming = Incoming(len(paths), reorder, rejected=self.rejected, negative=negative)
+        parity = any(repair.name == "parity" for repair in repairs)  # the other end has the same
+        self.incoming = Incoming(len(paths), reorder, rejected=self.rejected, negative=negative, parity=parity)
         self._peer_epoch: int | None = None
         self._questions: deque[tuple[int, int]] = deque(maxlen=MOST_QUESTIONS * len(self.paths))  # (number, sent_us)
         self._patient = True  # some path may still come up for the first time
@@ -94,6 +107,9 @@ class Endpoint:
         """Take what is to be sent now, in order; each datagram's `path` says by which path."""
         dispatch = self.dispatch
         dispatch.run(now)
+        if self.repairs.given_up:
+            given_up, self.repairs.given_up = self.repairs.given_up, []
+            self._give_up(given_up, now)
         if dispatch.due < self._alarm:
             self._alarm = dispatch.due
         dispatch.due = NEVER
@@ -202,6 +218,8 @@ class Endpoint:
             self._abandon(path, lost, now)
         if path.lost_at < self._alarm:
             self._alarm = path.lost_at
+        if path.clocked:
+            self._alarm = min(self._alarm, path.clock())
 
     def _receive_probe(self, probe: Probe, path_index: int, now: float) -> None:
         path = self.paths[path_index]
@@ -233,29 +251,25 @@ class Endpoint:
 
     # Losses, and paths that come and go.
 
-    def _abandon(self, path: Path, lost: Iterable[Data], now: float) -> None:
-        """Give up what was lost: nobody sends it again, and the other end need not wait for it."""
-        numbers: dict[int, list[int]] = {}
-        size = 0
-        for sent in lost:
-            numbers.setdefault(sent.cls, []).append(sent.tunnel_sequence)
-            size += sent.size
-        if not numbers:
+    def _abandon(self, path: Path, lost: Sequence[Data], now: float) -> None:
+        """Take note of a path's losses; what nobody sends again is given up."""
+        size = sum(sent.size for sent in lost)
+        if not size:
             return
-        self.abandoned_packets += sum(map(len, numbers.values()))
         self.scheduler.on_lost(path, size, now)
+        given_up = self.repairs.on_lost(lost, now)
+        if given_up:
+            self._give_up(given_up, now)
+
+    def _give_up(self, packets: Sequence[tuple[int, int]], now: float) -> None:
+        """Tell the other end not to wait for these packets (class, tunnel sequence)."""
+        self.abandoned_packets += len(packets)
         if not self.announce:
             return
         eligible = self.dispatch.eligible
-        carrier = eligible[0] if eligible else path
-        for cls, sequences in numbers.items():
-            ranges = _ranges(sorted(sequences))
-            for begin in range(0, len(ranges), MOST_SKIP_RANGES):
-                some = tuple(ranges[begin : begin + MOST_SKIP_RANGES])
-                sequence = carrier.next_control
-                carrier.next_control = sequence + 1
-                skip = Skip(self.epoch, carrier.index, sequence, microseconds(now), cls, some, carrier.overhead)
-                self._send_control(carrier, skip)
+        carrier = eligible[0] if eligible else self.paths[0]
+        for skip in announcements(packets, carrier, self.epoch, now):
+            self._send_control(carrier, skip)
 
     def _paths_changed(self, now: float) -> None:
         self.dispatch.paths_changed(patient=self._patient)
@@ -303,6 +317,9 @@ class Endpoint:
         for path, receiver in zip(self.paths, self.incoming.receivers, strict=True):
             self._path_time(path, now)
             alarm = min(alarm, path.next_timeout(), receiver.next_timeout(path.srtt), path.pacing_alarm(now))
+        if self.repairs.repairs:
+            self.repairs.on_time(now)
+            alarm = min(alarm, self.repairs.next_timeout())
         alarm = min(alarm, self.incoming.on_time(now), self._patient_until)
         # What rounding leaves due now is looked at again a tick of the wire's clock later.
         self._alarm = alarm if alarm > now else now + 1 / MICROSECONDS
@@ -332,17 +349,6 @@ class Endpoint:
             self._probe_number = self._probe_number + 1 & SEQUENCE_MASK
             self._questions.append((self._probe_number, microseconds(now)))
             self._send_probe(path, now, self._probe_number)
-
-
-def _ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """Turn ascending numbers into (first, length) runs."""
-    runs: list[tuple[int, int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][0] + runs[-1][1]:
-            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
-        elif not runs or number >= sum(runs[-1]):
-            runs.append((number, 1))
-    return runs
 
 
 def pump(

@@ -1,6 +1,6 @@
 """Bytes around bytes: what each way of carrying a datagram, and each IP version, puts on a link.
 
-    outer: IPv4 20 | IPv6 40, then UDP 8 | raw IP 0 | TCP 20 + 12 timestamps + 4 length
+    outer: IPv4 20 | IPv6 40, then UDP 8 | raw IP 0 | TCP 20 + 12 timestamps (+ 20 Multipath TCP) + 4 length
     then the tunnel's header and tag, and the inner packet: IPv4 20 | IPv6 40, then TCP 32 | UDP, ICMP 8
 
 RFC 791 (IPv4), RFC 8200 (IPv6), RFC 768 (UDP), RFC 9293 and 7323 (TCP, its timestamps). A datagram in a
@@ -17,7 +17,15 @@ LENGTH_PREFIX = 4  # of a datagram within a TCP stream, network byte order
 IP_HEADER = {"ipv4": 20, "ipv6": 40}
 TCP_HEADER = 32  # with timestamps, as Linux sends them
 UDP_HEADER = 8  # ICMP's echo has as many
-TRANSPORT = {"udp": UDP_HEADER, "ip": 0, "tcp": TCP_HEADER + LENGTH_PREFIX}
+MPTCP_MAPPING = 20  # Multipath TCP's option in a full segment: 64-bit data sequence (RFC 8684, section 3.3)
+TRANSPORT = {
+    "udp": UDP_HEADER,
+    "ip": 0,
+    "tcp": TCP_HEADER + LENGTH_PREFIX,
+    "mptcp": TCP_HEADER + MPTCP_MAPPING + LENGTH_PREFIX,
+}
+# Those that carry datagrams in streams, which have a congestion control of their own.
+STREAMS = ("tcp", "mptcp")
 
 
 def overhead(transport: str, outer: str) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from mpsim.tunnel.datagrams import Data, Feedback, Skip
+from mpsim.tunnel.datagrams import DATA, Data, Feedback, Skip
 from mpsim.tunnel.loss_detection import NEVER
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.receiver import PathReceiver
 from mpsim.tunnel.reorder import ReorderBuffer
+from mpsim.tunnel.repair.recovery import Recovery
 from mpsim.tunnel.wire import expand, microseconds
 
 Release = Callable[[Packet], object]
@@ -25,11 +26,14 @@ class Incoming:
         reorder: makes the reorder buffer of a class, given where released packets go
         rejected: where to count what is refused, by cause
         negative: keep ACK and NACK by the dissertation's waiting rule
+        parity: expect it, and keep what it may refer to from the beginning; otherwise from the first one on
     """
 
     __slots__ = (
         "_make_reorder",
         "_negative",
+        "_parity",
+        "_recoveries",
         "_rejected",
         "deliverable",
         "delivered_packets",
@@ -37,6 +41,7 @@ class Incoming:
         "feedback_wanted",
         "received_data",
         "receivers",
+        "recovered_packets",
         "reorder",
         "trace",
     )
@@ -48,21 +53,25 @@ class Incoming:
         *,
         rejected: Counter[str],
         negative: bool,
+        parity: bool = False,
     ) -> None:
         self._make_reorder = reorder
         self._negative = negative
+        self._parity = parity
         self._rejected = rejected
         self.receivers = [PathReceiver(negative=negative) for _ in range(paths)]
         self.reorder: dict[int, ReorderBuffer] = {}
+        self._recoveries: dict[int, Recovery] = {}  # of the classes that come with parity
         self.deliverable: list[Packet] = []  # in order; the buffers append to this very list
         self.feedback_wanted = False  # some path's feedback is due now
         self.trace: list[tuple[int, int, float]] | None = None  # (class, tunnel sequence, time of release)
-        self.duplicates = self.received_data = self.delivered_packets = 0
+        self.duplicates = self.received_data = self.delivered_packets = self.recovered_packets = 0
 
     def restart(self) -> None:
         """Begin anew: the other end has."""
         self.receivers = [PathReceiver(negative=self._negative) for _ in self.receivers]
         self.reorder.clear()
+        self._recoveries.clear()
 
     def receive(self, datagram: Data, path: int, now: float, rtt: float) -> float:  # noqa: C901  # hot
         """Take data from path number `path`; return when its feedback or its wait is due (s).
@@ -78,6 +87,8 @@ class Incoming:
         buffer = self.reorder.get(datagram.cls)
         if buffer is None:
             buffer = self.reorder[datagram.cls] = self._make_reorder(self.deliverable.append)
+            if self._parity:
+                self._recoveries[datagram.cls] = Recovery()
         sequence = datagram.tunnel_sequence
         if sequence != buffer.expected:
             sequence = expand(sequence, buffer.expected)
@@ -94,14 +105,36 @@ class Incoming:
             due = min(due, receiver.wait_ends(rtt))
         self.received_data += 1
         packet = datagram.packet
+        if datagram.type != DATA:
+            return min(due, self._take_parity(sequence, datagram, buffer, now))
         if self.trace is not None:
             packet.cls, packet.number = datagram.cls, sequence
-        if not buffer.insert(sequence, packet, now):
+        if not buffer.insert(sequence, packet, now, path, number, datagram.sent_us):
             self.duplicates += 1
-        elif buffer.occupancy_bytes == packet.size:
+        elif buffer.occupancy_bytes == packet.size or (buffer.eager and buffer.occupancy_bytes):
             # The first to be held. Those after it are due later, and a time too early is harmless.
-            return min(due, buffer.next_timeout())
+            due = min(due, buffer.next_timeout())
+        if self._recoveries:
+            recovery = self._recoveries.get(datagram.cls)
+            if recovery is not None:
+                return min(due, self._insert_recovered(recovery.on_packet(sequence, packet), datagram, buffer, now))
         return due
+
+    def _take_parity(self, first: int, datagram: Data, buffer: ReorderBuffer, now: float) -> float:
+        """Compute what the parity of a block that begins at `first` allows."""
+        recovery = self._recoveries.get(datagram.cls)
+        if recovery is None:
+            recovery = self._recoveries[datagram.cls] = Recovery()
+        return self._insert_recovered(recovery.on_parity(first, datagram), datagram, buffer, now)
+
+    def _insert_recovered(
+        self, recovered: list[tuple[int, Packet]], datagram: Data, buffer: ReorderBuffer, now: float
+    ) -> float:
+        for sequence, packet in recovered:
+            self.recovered_packets += 1
+            packet.cls, packet.number = datagram.cls, sequence
+            buffer.insert(sequence, packet, now)
+        return buffer.next_timeout() if recovered else NEVER
 
     def _reject(self, cause: str) -> float:
         self._rejected[cause] += 1

@@ -27,30 +27,39 @@ INITIAL_RTT = 0.333  # section 6.2.2
 
 
 class Liveness:
-    """A path's round-trip time and its signs of life; all times in seconds."""
+    """A path's round-trip time and its signs of life; all times in seconds.
+
+    Parameters
+        dead_after: how long it may be silent while data is on its way; infinity: it is never given up
+    """
 
     __slots__ = (
         "carrier",
+        "dead_after",
         "down_since",
         "downs",
         "grace",
+        "largest_srtt",
         "last_probe",
         "latest_rtt",
         "min_rtt",
         "next_probe",
         "rttvar",
+        "smallest_srtt",
         "srtt",
         "up",
         "waiting_since",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, dead_after: float = DEAD_AFTER) -> None:
+        self.dead_after = dead_after
         self.up = False
         self.carrier = True
         self.srtt = self.rttvar = self.latest_rtt = 0.0
-        self.min_rtt = NEVER
+        self.min_rtt = self.smallest_srtt = NEVER
+        self.largest_srtt = 0.0
         self.waiting_since = NEVER  # unanswered since
-        self.grace = DEAD_AFTER  # how long that may last
+        self.grace = dead_after  # how long that may last
         self.next_probe = 0.0
         self.last_probe = -NEVER
         self.down_since = 0.0
@@ -60,7 +69,7 @@ class Liveness:
         """Begin to count silence: the answer may take a round trip on top of what is normal."""
         if self.waiting_since == NEVER:
             self.waiting_since = now
-            self.grace = max(DEAD_AFTER, self.probe_timeout())
+            self.grace = max(self.dead_after, self.probe_timeout())
 
     def probe_timeout(self) -> float:
         """Return the time after which an answer is overdue (RFC 9002, section 6.2.1), seconds."""
@@ -76,14 +85,19 @@ class Liveness:
         if rtt < self.min_rtt:
             self.min_rtt = rtt
         difference = rtt - self.srtt
-        if not self.srtt:
+        if self.srtt:
+            self.srtt += RTT_GAIN * difference
+            if difference < 0:
+                difference = -difference
+            self.rttvar += RTTVAR_GAIN * (difference - self.rttvar)
+        else:
             self.srtt = rtt
             self.rttvar = rtt / 2
-            return
-        self.srtt += RTT_GAIN * difference
-        if difference < 0:
-            difference = -difference
-        self.rttvar += RTTVAR_GAIN * (difference - self.rttvar)
+        srtt = self.srtt
+        if srtt < self.smallest_srtt:
+            self.smallest_srtt = srtt
+        if srtt > self.largest_srtt:
+            self.largest_srtt = srtt
 
     def is_dead(self, now: float) -> bool:
         """Return whether an up path has been silent for too long."""

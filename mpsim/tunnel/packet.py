@@ -8,6 +8,7 @@ IPV4_HEADER = 20
 IPV6_HEADER = 40
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 DSCP_EXPEDITED = 46  # RFC 3246
+NOT_ECT, CONGESTION_EXPERIENCED = 0, 3  # RFC 3168, section 5
 
 # Classes of flows: each has its own tunnel sequence, ingress queue and reorder buffer, so that a call
 # never waits for a bulk flow's hole. The class travels in the header.
@@ -82,6 +83,15 @@ class Packet:
             class_of(protocol, dscp),
         )
 
+    def mark_congestion(self) -> bool:
+        """Mark congestion experienced in the IP header (RFC 3168); False: the ends cannot read such a mark."""
+        if self.ecn == NOT_ECT:
+            return False
+        self.ecn = CONGESTION_EXPERIENCED
+        if isinstance(self.payload, bytes):
+            self.payload = _marked(self.payload)
+        return True
+
     def __repr__(self) -> str:
         return f"<Packet {self.size} B, flow {self.flow!r}, class {self.cls}>"
 
@@ -93,3 +103,16 @@ def class_of(protocol: int, dscp: int = 0) -> int:
     if protocol == TCP:
         return CLASS_TCP
     return CLASS_UDP if protocol == UDP else CLASS_OTHER
+
+
+def _marked(data: bytes) -> bytes:
+    """Return an IP packet's bytes with the mark of congestion set."""
+    changed = bytearray(data)
+    if data[0] >> 4 == 6:
+        changed[1] |= CONGESTION_EXPERIENCED << 4
+        return bytes(changed)
+    changed[1] |= CONGESTION_EXPERIENCED
+    # The header's checksum, by the difference of its first word (RFC 1624, equation 3).
+    summed = (~int.from_bytes(data[10:12], "big") & 0xFFFF) + changed[1] - data[1]
+    changed[10:12] = (~((summed & 0xFFFF) + (summed >> 16)) & 0xFFFF).to_bytes(2, "big")
+    return bytes(changed)

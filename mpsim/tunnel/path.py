@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from mpsim.tunnel.congestion.base import AckSample, CongestionController
 from mpsim.tunnel.liveness import DEAD_AFTER, PROBE_ACTIVE, Liveness
 from mpsim.tunnel.loss_detection import NEVER, LossDetection
+from mpsim.tunnel.loss_history import LossHistory
 from mpsim.tunnel.packet import Packet
+from mpsim.tunnel.repair.ledger import Ledger
 from mpsim.tunnel.wire import MICROSECONDS, OVERHEAD, SEQUENCE_MASK, Data, Feedback, expand
 from mpsim.units import BITS_PER_BYTE
 
-# How fast `loss_ratio` follows: of the last 64 feedbacks.
-LOSS_GAIN = 1 / 64
+# How fast `loss_ratio` follows: of the last 256 datagrams.
+LOSS_GAIN = 1 / 256
 # Pacing may catch up this much after the caller came late (s).
 PACING_SLACK = 0.001
 
@@ -32,6 +34,7 @@ class Path(Liveness):
         overhead: of them, what is not inner packet
         budget: bytes that the transport takes now; `Endpoint.on_path_writable` says anew. Control
             datagrams are never held back, and may bring it below zero
+        dead_after: without a sign of life it is down (s)
     """
 
     __slots__ = (  # more than thirty attributes: a dictionary would no longer share its keys
@@ -39,6 +42,7 @@ class Path(Liveness):
         "_first_sent",
         "_flight",
         "_largest_acked",
+        "_losses",
         "_marks",
         "_missing",
         "_next_send",
@@ -48,6 +52,7 @@ class Path(Liveness):
         "app_limited",
         "budget",
         "bytes_in_flight",
+        "clocked",
         "congestion",
         "control_bytes",
         "control_datagrams",
@@ -57,6 +62,7 @@ class Path(Liveness):
         "detection",
         "index",
         "last_sent",
+        "ledger",
         "loss_ratio",
         "lost_at",
         "lost_datagrams",
@@ -68,6 +74,8 @@ class Path(Liveness):
         "overhead",
         "queue",
         "queued_bytes",
+        "reinjected",
+        "retransmitted",
         "sent_bytes",
         "sent_datagrams",
     )
@@ -83,6 +91,7 @@ class Path(Liveness):
         metric: int = 0,
         overhead: int = OVERHEAD,
         budget: float = NEVER,
+        dead_after: float = DEAD_AFTER,
     ) -> None:
         self.index, self.name, self.metric = index, name, metric
         self.overhead = overhead
@@ -90,7 +99,7 @@ class Path(Liveness):
         self.congestion = congestion
         self.detection = detection
         self.mss = mss
-        super().__init__()
+        super().__init__(dead_after)
         self.delivery_rate = 0.0
         self.loss_ratio = 0.0
         self.bytes_in_flight = 0
@@ -100,6 +109,7 @@ class Path(Liveness):
         self.next_control = 0  # numbering of feedback, skip and probe
         self._flight: deque[Data] = deque()
         self._missing: list[Data] = []  # passed over by feedback, not lost yet
+        self._losses = LossHistory()
         self.lost_at = NEVER  # when one of `_missing` is lost by time
         self._largest_acked = -1
         self.delivered = 0
@@ -116,16 +126,39 @@ class Path(Liveness):
         self.sent_datagrams = self.sent_bytes = self.lost_datagrams = 0
         self.control_datagrams = self.control_bytes = 0
         self.acked_datagrams = 0
+        self.retransmitted = self.reinjected = 0  # of the datagrams sent: repetitions of lost, of stalled ones
+        self.ledger = Ledger()  # of packets that are on their way more than once; a tunnel's paths share one
         congestion.start(mss, 0.0)
         # A copy, kept wherever the algorithm was told something: it is asked for with every packet.
         self.cwnd = congestion.cwnd
         # Most algorithms do not want to hear of every packet.
         self._tell_sent = type(congestion).on_sent is not CongestionController.on_sent
+        self.clocked = type(congestion).next_timeout is not CongestionController.next_timeout
 
     @property
     def ssthresh(self) -> float:
         """Slow-start threshold in bytes."""
         return self.congestion.ssthresh
+
+    @property
+    def pacing_rate(self) -> float | None:
+        """What the congestion control spreads packets to, bit/s; None: it does not."""
+        return self.congestion.pacing_rate
+
+    @property
+    def in_recovery(self) -> bool:
+        """Whether something was lost and nothing sent since was acknowledged."""
+        return self._losses.in_recovery
+
+    @property
+    def last_loss(self) -> float:
+        """When a loss was last noticed (s)."""
+        return self._losses.last
+
+    @property
+    def loss_interval(self) -> int:
+        """Bytes between losses: the last two, or since the last."""
+        return self._losses.interval(self.delivered)
 
     def can_send(self, size: int, now: float) -> bool:
         """Return whether an inner packet of `size` bytes would leave at once."""
@@ -159,8 +192,13 @@ class Path(Liveness):
     ) -> Data:
         """Number an inner packet for this path, and take note of its leaving now."""
         number = self.next_sequence
-        self.next_sequence = number + 1
         sent = Data(epoch, self.index, number, now_us, cls, sequence, packet, flags, 0, 0, self.overhead)
+        self.send(sent, now)
+        return sent
+
+    def send(self, sent: Data, now: float) -> None:
+        """Take note that a datagram which has this path's next number leaves now."""
+        self.next_sequence = sent.path_sequence + 1
         size = sent.size
         self.budget -= size
         if not self.bytes_in_flight:
@@ -184,17 +222,20 @@ class Path(Liveness):
         if congestion.pacing_rate is not None:
             begin = max(self._next_send, now - PACING_SLACK)
             self._next_send = begin + size * BITS_PER_BYTE / congestion.pacing_rate
-        return sent
+
+    def flight_after(self, number: int) -> list[Data]:
+        """Return what is in flight beyond path sequence `number`, the oldest first; not what feedback passed over."""
+        return [sent for sent in self._flight if sent.path_sequence > number]
 
     def heard(self, now: float) -> None:
         """Take note of proof that what is sent on this path arrives."""
         if self._flight or self._missing:
             self.waiting_since = now
-            self.grace = DEAD_AFTER
+            self.grace = self.dead_after
         else:
             self.waiting_since = NEVER
 
-    def on_feedback(self, feedback: Feedback, now: float) -> tuple[int, Sequence[Data]]:
+    def on_feedback(self, feedback: Feedback, now: float) -> tuple[int, Sequence[Data]]:  # noqa: C901  # hot
         """Read feedback about this path; return the bytes newly acknowledged and what is lost.
 
         Raises ValueError if it acknowledges what was never sent.
@@ -216,6 +257,8 @@ class Path(Liveness):
         self.heard(now)
         acked_bytes = 0
         if acked:
+            if self.ledger.entries:
+                self.ledger.on_acked(acked)
             acked_bytes = self._on_acked(acked, feedback, largest, now)
         if feedback.marks and feedback.marks != self._marks:
             self._marks = feedback.marks
@@ -297,7 +340,9 @@ class Path(Liveness):
         sample.prior_delivered = newest.delivered
         congestion.on_acked(sample)
         self.cwnd = congestion.cwnd
-        self.loss_ratio -= LOSS_GAIN * self.loss_ratio
+        if self.loss_ratio:
+            self.loss_ratio *= max(0.0, 1 - LOSS_GAIN * len(acked))
+            self._losses.on_acked(sent_time)
         return size
 
     def _sift(self, now: float) -> list[Data]:
@@ -312,7 +357,8 @@ class Path(Liveness):
         self.cwnd = self.congestion.cwnd
         self.bytes_in_flight -= size
         self.lost_datagrams += len(lost)
-        self.loss_ratio += LOSS_GAIN * (1 - self.loss_ratio)
+        self.loss_ratio += min(1.0, LOSS_GAIN * len(lost)) * (1 - self.loss_ratio)
+        self._losses.on_lost(lost[-1].time, self.delivered, now)
 
     def on_probe_answered(self, sent_time: float, now: float) -> Sequence[Data]:
         """Count what was sent before an answered probe as passed over; return what is lost by that."""
@@ -331,6 +377,9 @@ class Path(Liveness):
         if late:
             self._on_lost(late, now)
             lost = [*lost, *late]
+        if self.clocked:
+            self.congestion.on_timer(now)
+            self.cwnd = self.congestion.cwnd
         return lost
 
     def next_timeout(self) -> float:
@@ -340,7 +389,14 @@ class Path(Liveness):
             deadline = min(deadline, self.waiting_since + self.grace)
             if self._flight:
                 deadline = min(deadline, self.detection.deadline(self._flight[0], self))
+            if self.clocked:
+                deadline = min(deadline, self.clock())
         return deadline
+
+    def clock(self) -> float:
+        """Return when the congestion control's own clock is to tick (s)."""
+        due = self.congestion.next_timeout()
+        return NEVER if due is None else due
 
     def go_down(self, now: float) -> list[Data]:
         """Stop using the path; return what was in flight, which nobody waits for any longer."""

@@ -20,20 +20,23 @@ the end a 16-byte authentication tag (zero in mode "none", but on the wire and i
     +-------------------------------+---------------+---------------+
 
     version   1
-    type      0 data, 1 feedback, 2 skip, 3 probe
-    flags     bit 0 copy, bit 1 repair, bit 2 congestion mark (RFC 6040's CE, carried to the other
-              end), bit 3 reply (probe), the others zero
+    type      0 data, 1 feedback, 2 skip, 3 probe, 4 parity
+    flags     bit 0 copy, bit 1 repair (alone: sent again, or parity; both: reinjected), bit 2
+              congestion mark (RFC 6040's CE, carried to the other end), bit 3 reply (probe), the others zero
     path      the path that the datagram travels on, 0 to 255
-    class     class of flows (data, skip), whose tunnel sequence this is; 0 otherwise
+    class     class of flows (data, parity, skip), whose tunnel sequence this is; 0 otherwise
     session epoch     chosen at random by each end when it starts; a new one is a restart
-    tunnel sequence   data: number of the inner packet within its class; otherwise 0
-    path sequence     number of the datagram on its path; data has one numbering, all else another
+    tunnel sequence   data: number of the inner packet within its class; parity: of the first one that it
+                      protects; otherwise 0
+    path sequence     number of the datagram on its path; data and parity have one numbering, all else another
     send time         of the sender's clock, at the moment of sending
-    parity block, parity index   which repair block the datagram belongs to (0: none)
+    parity block      parity: how many inner packets it protects, 1 to 255, consecutive in their class
+    parity index      parity: which of their parity datagrams it is, from 0; with the block at most 255
 
 Sequence numbers are the low 32 bits of an unlimited count; `expand` restores the rest.
 
-Data body: the inner IP packet. Feedback body (32 bytes, then 4 for each further range):
+Data body: the inner IP packet. Parity body: a vector as long as the longest of the packets; the code is
+that of repair/codes.py. Feedback body (32 bytes, then 4 for each further range):
 
     +---------------+---------------+-------------------------------+
     |  about path   | more ranges n |           reserved            |
@@ -83,6 +86,7 @@ from mpsim.tunnel.datagrams import (
     MOST_SKIP_RANGES,
     OUTER_SIZE,
     OVERHEAD,
+    PARITY,
     PROBE,
     PROBE_BODY,
     RANGE_SIZE,
@@ -93,6 +97,7 @@ from mpsim.tunnel.datagrams import (
     Data,
     Datagram,
     Feedback,
+    Parity,
     Probe,
     Skip,
 )
@@ -113,6 +118,7 @@ __all__ = [
     "MOST_SKIP_RANGES",
     "OUTER_SIZE",
     "OVERHEAD",
+    "PARITY",
     "PROBE",
     "PROBE_BODY",
     "RANGE_SIZE",
@@ -125,6 +131,7 @@ __all__ = [
     "Data",
     "Datagram",
     "Feedback",
+    "Parity",
     "Probe",
     "Skip",
     "WireError",
@@ -141,6 +148,7 @@ VERSION = 1
 SEQUENCE_MASK = 0xFFFF_FFFF
 _HALF = 0x8000_0000
 _SHORT = 0xFFFF
+_MOST_SYMBOLS = 255  # packets and parity of one block: GF(256) has no more
 MICROSECONDS = 1_000_000
 
 _HEADER = struct.Struct("!BBBBIIIIHBB")
@@ -185,9 +193,9 @@ def encode(datagram: Datagram) -> bytes:
 
 
 def encode_data_header(datagram: Data) -> bytes:
-    """Return the 24 header bytes of a data datagram."""
+    """Return the 24 header bytes of a data or parity datagram."""
     return _HEADER.pack(
-        VERSION << 4 | DATA,
+        VERSION << 4 | datagram.type,
         datagram.flags,
         datagram.path,
         datagram.cls,
@@ -267,7 +275,7 @@ def decode(data: bytes, overhead: int = OVERHEAD) -> Datagram:
         except ValueError:
             raise WireError("payload") from None
         return Data(epoch, path, path_sequence, sent_us, cls, tunnel_sequence, packet, flags, block, index, overhead)
-    if tunnel_sequence or block or index:
+    if kind != PARITY and (tunnel_sequence or block or index):
         raise WireError("reserved")
     read = _BODIES.get(kind)
     if read is None:
@@ -290,6 +298,16 @@ def recode(datagram: Datagram, overhead: int = OVERHEAD) -> Datagram:
         raise AssertionError("data came back as something else")
     copy.packet = packet
     return copy
+
+
+def _decode_parity(body: bytes, header: tuple[int, ...], overhead: int) -> Parity:
+    _, flags, path, cls, epoch, tunnel_sequence, path_sequence, sent_us, block, index, _ = header
+    if not body:
+        raise WireError("length")
+    if not block or block + index > _MOST_SYMBOLS:
+        raise WireError("parity")
+    packet = Packet(len(body), None, body, cls=cls)
+    return Parity(epoch, path, path_sequence, sent_us, cls, tunnel_sequence, packet, flags, block, index, overhead)
 
 
 def _decode_feedback(body: bytes, header: tuple[int, ...], overhead: int) -> Feedback:
@@ -342,4 +360,5 @@ _BODIES: dict[int, Callable[[bytes, tuple[int, ...], int], Datagram]] = {
     FEEDBACK: _decode_feedback,
     SKIP: _decode_skip,
     PROBE: _decode_probe,
+    PARITY: _decode_parity,
 }

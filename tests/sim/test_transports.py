@@ -20,6 +20,7 @@ COMBINATIONS = [
     ("ip", "ipv6", "ipv6"),
     ("tcp", "ipv4", "ipv4"),
     ("tcp", "ipv6", "ipv6"),
+    ("mptcp", "ipv4", "ipv4"),
 ]
 
 
@@ -92,7 +93,7 @@ def test_a_stream_goes_on_after_a_cut_when_its_timer_says_so() -> None:
     assert back["tcp"] > back["udp"] + 0.3
 
 
-@pytest.mark.parametrize("transport", ["ip", "tcp"])
+@pytest.mark.parametrize("transport", ["ip", "tcp", "mptcp"])
 def test_encoding_and_decoding_every_datagram_changes_nothing(transport: str) -> None:
     wires = [link("8Mbit", "10ms", loss=0.005), link("4Mbit", "30ms", "b", loss=0.01)]
     events = [{"at": "1s", "link": "b", "up": False}, {"at": "2s", "link": "b", "up": True}]
@@ -111,9 +112,22 @@ def test_cross_traffic_shares_the_link_with_a_stream() -> None:
     assert result.flow("tcp")["goodput_bps"] > 6e6
 
 
-def test_captures_of_a_stream(tmp_path: Any) -> None:
-    scenario = over("tcp", tcp(), outer="ipv6", warmup="1s", duration="1s")
+@pytest.mark.parametrize("transport", ["tcp", "mptcp"])
+def test_captures_of_a_stream(transport: str, tmp_path: Any) -> None:
+    scenario = over(transport, tcp(), outer="ipv6", warmup="1s", duration="1s")
     result = run(scenario, pcap=tmp_path)
     counts = result.data["captures"]
     for row in result.data["links"]:
         assert counts[f"link-{row['name']}-{row['direction']}"] == row["total"]["delivered_packets"] > 100
+
+
+@pytest.mark.parametrize("how", ["silent", "carrier"])
+def test_one_multipath_connection_carries_the_tunnel_over_the_loss_of_a_link(how: str) -> None:
+    events = [{"at": "2s", "link": "a", "up": False, "how": how}, {"at": "6s", "link": "a", "up": True}]
+    scenario = over("mptcp", udp("4Mbit"), events=events, warmup="2s", duration="10s")
+    result = run(scenario)
+    assert [path["link"] for path in result.data["paths"]] == ["mptcp", "mptcp"]  # one path, both directions
+    flow = result.flow("udp")
+    assert flow["lost_packets"] < 0.02 * flow["sent_packets"]
+    carried = {row["name"]: row["delivered_bps"] for row in result.data["links"] if row["direction"] == "inbound"}
+    assert min(carried.values()) > 5e5  # the link that was lost was used again

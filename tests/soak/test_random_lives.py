@@ -11,9 +11,11 @@ from simulating import build, link, tcp, udp
 
 from mpsim.contract.congestion import History
 from mpsim.contract.scheduling import play
+from mpsim.scenario.limits import WORDS
 from mpsim.sim import run
 from mpsim.tunnel.congestion import controllers
 from mpsim.tunnel.datagrams import Datagram
+from mpsim.tunnel.repair import repairs
 from mpsim.tunnel.schedulers import schedulers
 
 
@@ -34,8 +36,9 @@ def test_scheduler(name: str) -> None:
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("reorder", ["none", "timeout"])
-def test_tunnels_deliver_nothing_twice_and_come_back(reorder: str) -> None:
+@pytest.mark.parametrize("repair", [[], repairs.names()], ids=["alone", "repaired"])
+@pytest.mark.parametrize("reorder", WORDS["tunnel.reorder.mode"].now)
+def test_tunnels_deliver_nothing_twice_and_come_back(reorder: str, repair: list[str]) -> None:
     """Random loss, cuts and restarts; when all is well again, everything gets through."""
     for seed in range(200):
         random = Random(seed)
@@ -46,7 +49,8 @@ def test_tunnels_deliver_nothing_twice_and_come_back(reorder: str) -> None:
         ) -> bool:
             return path in dark or random.random() < 0.03
 
-        pair = Pair(0.01, random.uniform(0.005, 0.2), 0.05, tunnel={"reorder": {"mode": reorder}}, loses=loses)
+        tunnel = {"reorder": {"mode": reorder}, "repair": repair}
+        pair = Pair(0.01, random.uniform(0.005, 0.2), 0.05, tunnel=tunnel, loses=loses)
         pair.run(1.0)
         for number in range(800):
             pair.send(number)
@@ -94,7 +98,9 @@ def _random_scenario(random: Random) -> Any:
         "scheduler": random.choice(schedulers.names()),
         "congestion": random.choice(controllers.names()),
         "loss_detection": random.choice(("rfc9002", "nack")),
-        "reorder": {"mode": random.choice(("none", "timeout"))},
+        "queue": {"kind": random.choice(WORDS["tunnel.queue.kind"].now)},
+        "reorder": {"mode": random.choice(WORDS["tunnel.reorder.mode"].now)},
+        "repair": random.sample(repairs.names(), random.randrange(3)),
     }
     flows = [
         tcp(random.choice(("cubic", "newreno"))),

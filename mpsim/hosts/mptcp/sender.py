@@ -87,12 +87,13 @@ class MptcpSender:
             self.subflows.append(subflow)
         self._next = self._una = 0  # chunks: the next new one, the lowest not acknowledged
         self._last = -(-total_bytes // mss) if total_bytes is not None else None
-        self._beyond = max(2, receive_window // mss)  # chunks below this the receiver has room for
+        self._window = self._beyond = max(2, receive_window // mss)  # chunks below `_beyond` the receiver has room for
         self._flight: dict[int, Chunk] = {}
         self._again: deque[Chunk] = deque()  # to be carried by another subflow
         self._packet = Packet(mss + header + MAPPING_SIZE, flow, None)  # what a scheduler is asked about
         self._now = 0.0
         self._stopped = False
+        self._stalls = 0  # times that the receiver had no room
         scheduler.attach(self, random)
 
     # Life.
@@ -201,6 +202,7 @@ class MptcpSender:
         if self._stopped or not self._has_more():
             return False
         if self._next >= self._beyond:
+            self._stalls += 1
             return self._relieve(usable)
         chosen = self._chosen(usable)
         if not chosen or any(len(one.waiting) >= MOST_QUEUED for one in chosen):
@@ -299,9 +301,10 @@ class MptcpSender:
     # What a scheduler may read (SchedulerView).
 
     def backlog(self) -> int:
-        """Return the bytes that wait and that the receiver has room for."""
-        end = self._beyond if self._last is None else min(self._beyond, self._last)
-        return max(0, end - self._next) * self.mss
+        """Return the bytes that wait; of a transfer without end so many as the receiver's buffer holds."""
+        if self._source is not None:
+            return self._source.available
+        return (self._window if self._last is None else self._last - self._next) * self.mss
 
     def peek(self, position: int) -> Packet | None:
         """Return a packet like the one at `position` of what waits, or None."""
@@ -310,3 +313,20 @@ class MptcpSender:
     def unacknowledged(self) -> int:
         """Return the bytes in flight on all subflows."""
         return sum(subflow.bytes_in_flight for subflow in self.subflows)
+
+    def reorder_budget(self) -> float:
+        """Return the bytes of the receive window, which starts at what is acknowledged in order."""
+        return (self._beyond - self._una) * self.mss
+
+    def reorder_occupancy(self) -> int:
+        """Return about how many bytes wait at the receiver for others: not in flight, and not acknowledged in order."""
+        elsewhere = sum(subflow.bytes_in_flight + subflow.queued_bytes for subflow in self.subflows)
+        return max(0, (self._next - self._una) * self.mss - elsewhere)
+
+    def stalls(self) -> int:
+        """Return how often there was data and no room for it."""
+        return self._stalls
+
+    def flow_bytes(self, flow: object) -> int:
+        """Return the bytes sent so far; all are of one flow."""
+        return self._next * self.mss

@@ -9,13 +9,15 @@ from mpsim.hosts.mptcp.signals import MAPPING_SIZE, Chunk
 from mpsim.hosts.segments import HEADER, Ack
 from mpsim.hosts.tcp_sender import TcpSender
 from mpsim.tunnel.congestion.base import CongestionController
+from mpsim.tunnel.loss_history import LossHistory
 from mpsim.tunnel.packet import Packet
 
-# How fast `loss_ratio` follows: of the last 64 acknowledgements.
-LOSS_GAIN = 1 / 64
+# How fast `loss_ratio` follows: of the last 256 segments.
+LOSS_GAIN = 1 / 256
 # The retransmission timer of a silent subflow backs off no further (s), so that its way's return is
 # noticed about as soon as measured with Linux's MPTCP, which used a returned link again within 1 s.
 MOST_RTO = 1.0
+NEVER = float("inf")
 # What opportunistic retransmission leaves a slow subflow at the least, segments (Linux MPTCP 0.9x: mptcp_sched.c).
 LEAST_WINDOW = 1
 
@@ -59,6 +61,9 @@ class Subflow:
         self.waiting: deque[Chunk] = deque()  # given to it, not sent yet
         self._mapped: dict[int, Chunk] = {}  # by segment, until acknowledged
         self.latest_rtt = self.delivery_rate = self.loss_ratio = 0.0
+        self.smallest_srtt = NEVER  # s
+        self.largest_srtt = 0.0
+        self._losses = LossHistory()
         self.reinjected = 0  # chunks that others had carried before
         self.control_datagrams = self.control_bytes = 0  # it sends none beside data
 
@@ -104,6 +109,36 @@ class Subflow:
         """Smallest round-trip time (s)."""
         return self.tcp.rack.min_rtt
 
+    @property
+    def mss(self) -> int:
+        """Payload of a full segment."""
+        return self.tcp.mss
+
+    @property
+    def pacing_rate(self) -> float | None:
+        """What the congestion control spreads segments to (bit/s); None: it does not."""
+        return self.congestion.pacing_rate
+
+    @property
+    def delivered(self) -> int:
+        """Acknowledged so far."""
+        return self.tcp.sample.delivered
+
+    @property
+    def in_recovery(self) -> bool:
+        """Whether losses are being repaired."""
+        return self.tcp.in_recovery
+
+    @property
+    def last_loss(self) -> float:
+        """When an episode of loss last began (s)."""
+        return self._losses.last
+
+    @property
+    def loss_interval(self) -> int:
+        """Between losses: the last two, or since the last."""
+        return self._losses.interval(self.delivered)
+
     def can_send(self, size: int, now: float) -> bool:
         """Return whether a full segment would leave at once."""
         return self.up and not self.waiting and self.tcp.can_send()
@@ -141,7 +176,7 @@ class Subflow:
         tcp = self.tcp
         if self.stale and self.carrier:
             self._answers()
-        una, delivered, again = tcp.una, tcp.sample.delivered, tcp.retransmitted
+        una, delivered, again, repairing = tcp.una, tcp.sample.delivered, tcp.retransmitted, tcp.in_recovery
         ack: Ack = packet.payload
         tcp.receive(packet, now)
         for index in range(una, min(ack.ack, tcp.una)):
@@ -151,9 +186,14 @@ class Subflow:
             self.latest_rtt = sample.rtt
         if sample.delivery_rate is not None:
             self.delivery_rate = sample.delivery_rate
-        lost = tcp.retransmitted > again
-        self.loss_ratio += LOSS_GAIN * (lost - self.loss_ratio)
-        return sample.delivered - delivered, lost
+        self.smallest_srtt = min(self.smallest_srtt, tcp.srtt)
+        self.largest_srtt = max(self.largest_srtt, tcp.srtt)
+        if tcp.in_recovery and not repairing:
+            self._losses.on_lost(now, sample.delivered, now)
+        acked, lost = sample.delivered - delivered, tcp.retransmitted - again
+        self.loss_ratio *= 1 - min(1.0, LOSS_GAIN * acked / tcp.mss)
+        self.loss_ratio += min(1.0, LOSS_GAIN * lost) * (1 - self.loss_ratio)
+        return acked, lost > 0
 
     def _answers(self) -> None:
         self.stale = False
@@ -205,6 +245,11 @@ class Subflow:
         return packets
 
     # What the recorder counts, as of a tunnel's path.
+
+    @property
+    def retransmitted(self) -> int:
+        """Segments that it sent again itself."""
+        return self.tcp.retransmitted
 
     @property
     def sent_datagrams(self) -> int:

@@ -84,6 +84,9 @@ class CongestionController(ABC):
     """Base of all algorithms. Parameters are keyword arguments, stored under the same name."""
 
     name: ClassVar[str]
+    # Whether its window counts while losses are repaired, too (Linux: cong_control); otherwise a TCP then comes down
+    # to ssthresh in proportion (RFC 6937). For algorithms whose answer to a loss is not a lower ssthresh.
+    keeps_window: ClassVar[bool] = False
     cwnd: float = 0.0  # bytes
     ssthresh: float = float("inf")  # bytes
     pacing_rate: float | None = None  # bit/s; None: as the window opens

@@ -7,7 +7,7 @@ from mpsim.tunnel.congestion.hystart import HyStart
 
 
 class Cubic(CongestionController):
-    """Window growth by a cubic of the time since the last loss, at least as fast as Reno's.
+    """Window growth by a cubic of the time since the last loss, at least as fast as Reno's (RFC 9438).
 
     Parameters
         initial_window: window at the start, packets (RFC 6928)
@@ -15,8 +15,7 @@ class Cubic(CongestionController):
         beta: what is left of the window after a loss, ratio (RFC 9438, section 4.6)
         fast_convergence: give way to new flows (RFC 9438, section 4.7)
         hystart: leave slow start when the delay rises (RFC 9406)
-        as_linux: what Linux's does otherwise: windows are whole packets, and the Reno-friendly region keeps its slow
-            pace (RFC 8312, section 4.2) when the old window is back
+        as_linux: as Linux, windows are whole packets, and the Reno-friendly region stays slow (RFC 8312, section 4.2)
         minimum_window: smallest window, packets
     """
 

@@ -6,12 +6,11 @@ alone never faster than a TCP. Slow start and the answer to losses are those of 
 
 from __future__ import annotations
 
-from mpsim.tunnel.congestion.base import AckSample
-from mpsim.tunnel.congestion.newreno import NewReno
+from mpsim.tunnel.congestion.coupled import Coupled
 
 
-class Lia(NewReno):
-    """NewReno whose additive increase is shared by the siblings.
+class Lia(Coupled):
+    """Coupled: NewReno whose additive increase is shared by the siblings (RFC 6356).
 
     Parameters
         initial_window: window at the start, packets (RFC 6928)
@@ -21,17 +20,8 @@ class Lia(NewReno):
 
     name = "lia"
 
-    def on_acked(self, sample: AckSample) -> None:
-        self.srtt = sample.srtt
-        if not sample.cwnd_limited or sample.sent_time <= self._recovery_start:
-            return
-        if self.cwnd < self.ssthresh:
-            self.cwnd = min(self.cwnd + sample.acked, self.ssthresh)
-        else:
-            self.cwnd += sample.acked * self.mss * min(self._shared_increase(), 1 / self.cwnd)
-
-    def _shared_increase(self) -> float:
-        """Return alpha / cwnd_total of RFC 6356, section 3, in 1/bytes.
+    def _increase(self) -> float:
+        """Return alpha / cwnd_total of RFC 6356, section 3, in 1/bytes, or 1 / cwnd if that is less.
 
         alpha makes the sum as fast as a TCP on the best path; multiplied out, cwnd_total falls away.
         """
@@ -43,4 +33,4 @@ class Lia(NewReno):
                 rate = one.cwnd / one.srtt
                 best = max(best, rate / one.srtt)
                 total += rate
-        return best / total**2 if total else 1 / self.cwnd
+        return min(best / total**2, 1 / self.cwnd) if total else 1 / self.cwnd

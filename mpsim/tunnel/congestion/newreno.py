@@ -10,7 +10,7 @@ from mpsim.tunnel.congestion.base import AckSample, CongestionController
 
 
 class NewReno(CongestionController):
-    """Slow start, additive increase, one halving a round.
+    """Slow start, additive increase, one halving a round (RFC 6582, RFC 9002).
 
     Parameters
         initial_window: window at the start, packets (RFC 6928)
@@ -62,7 +62,10 @@ class NewReno(CongestionController):
     def _reduce(self, now: float) -> None:
         self._before = (self.cwnd, self.ssthresh)
         self._recovery_start = now
-        self.ssthresh = max(self.cwnd * self.beta, self.minimum_window * self.mss)
+        self.ssthresh = max(self.cwnd * self._left_by_loss(), self.minimum_window * self.mss)
+
+    def _left_by_loss(self) -> float:
+        return self.beta
 
     def on_loss_undone(self, now: float) -> None:
         if self._before is not None:

@@ -11,11 +11,9 @@ from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.schedulers.base import PathView, Scheduler
 from mpsim.units import BITS_PER_BYTE
 
-UNLIMITED = float("inf")
-
 
 class Greedy(Scheduler):
-    """Each path takes the head of the shared queue whenever its window is open.
+    """Each path takes the head of the shared queue whenever its window is open (the dissertation, section 3.1).
 
     With a backlog the order does not matter. Without one (the inner flow cannot fill all windows)
     it decides the split: of several paths with room the one that is expected to deliver first goes first
@@ -33,14 +31,18 @@ class Greedy(Scheduler):
         size = packet.size
         for path in paths:
             if path.can_send(size, now):
-                ahead = path.bytes_in_flight + size
-                rate = path.delivery_rate
-                if rate:
-                    expected = ahead * BITS_PER_BYTE / rate + path.min_rtt / 2
-                elif path.srtt:
-                    expected = ahead / path.cwnd * path.srtt + path.min_rtt / 2
-                else:
-                    expected = 0.0  # nothing is known of it: it is tried
+                expected = expected_delay(path, size)
                 if chosen is None or expected < least:
                     chosen, least = path, expected
         return chosen
+
+
+def expected_delay(path: PathView, size: int) -> float:
+    """Return how long `size` bytes more take to arrive by a path (s); 0: nothing is known of it, it is to be tried."""
+    ahead = path.bytes_in_flight + path.queued_bytes + size
+    rate = path.delivery_rate
+    if rate:
+        return ahead * BITS_PER_BYTE / rate + path.min_rtt / 2
+    if path.srtt:
+        return ahead / path.cwnd * path.srtt + path.min_rtt / 2
+    return 0.0

@@ -1,83 +1,11 @@
-"""Resequencing at the receiver, one buffer for each class of flows.
-
-A buffer takes numbered packets and hands over what may leave. It never delivers a number twice. What
-comes after its hole was given up is late: it passes on (the inner flow can still use it), or is
-dropped where the buffer was told so.
-"""
+"""Resequencing with a limit: packets wait for the ones before them, but not for ever."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 from mpsim.tunnel.packet import Packet
-
-NEVER = float("inf")
-# Numbers below the newest that are remembered as missing. At 1 Gbit/s this is a fifth of a second.
-MOST_MISSING = 16_384
-
-
-class ReorderBuffer(Protocol):
-    """What an endpoint asks of its reorder buffers."""
-
-    expected: int  # the next number in order
-    duplicates: int
-    late: int
-    occupancy_bytes: int
-
-    def insert(self, sequence: int, packet: Packet, now: float) -> bool:
-        """Take a packet; return False if its number has been here before."""
-
-    def skip(self, ranges: Iterable[tuple[int, int]], now: float) -> None:
-        """Do not wait for these (first, length) numbers."""
-
-    def next_timeout(self) -> float:
-        """Return when `on_timeout` has something to release (s)."""
-
-    def on_timeout(self, now: float) -> None:
-        """Give up the holes whose time has come."""
-
-
-class PassOn:
-    """No resequencing: packets leave as they come, copies excepted ("none")."""
-
-    __slots__ = ("_deliver", "_missing", "duplicates", "expected", "late", "occupancy_bytes")
-
-    def __init__(self, deliver: Callable[[Packet], object]) -> None:
-        self._deliver = deliver
-        self.expected = 0
-        self._missing: dict[int, None] = {}  # below `_expected` and not seen; insertion-ordered
-        self.duplicates = self.late = self.occupancy_bytes = 0
-
-    def insert(self, sequence: int, packet: Packet, now: float) -> bool:
-        if sequence == self.expected:
-            self.expected = sequence + 1
-        elif sequence > self.expected:
-            self._note_missing(sequence)
-            self.expected = sequence + 1
-        elif sequence in self._missing:
-            del self._missing[sequence]
-            self.late += 1
-        else:
-            self.duplicates += 1
-            return False
-        self._deliver(packet)
-        return True
-
-    def _note_missing(self, until: int) -> None:
-        missing = self._missing
-        missing.update(dict.fromkeys(range(max(self.expected, until - MOST_MISSING), until)))
-        while len(missing) > MOST_MISSING:
-            del missing[next(iter(missing))]
-
-    def skip(self, ranges: Iterable[tuple[int, int]], now: float) -> None:
-        """Nothing waits here."""
-
-    def next_timeout(self) -> float:
-        return NEVER
-
-    def on_timeout(self, now: float) -> None:
-        """Nothing waits here."""
+from mpsim.tunnel.reorder.base import MOST_MISSING, NEVER, RECOVERED
 
 
 class FixedTimeout:
@@ -95,12 +23,14 @@ class FixedTimeout:
         "_missing",
         "_skipped",
         "duplicates",
+        "eager",
         "expected",
         "late",
         "late_policy",
         "most_packets",
         "occupancy_bytes",
         "timeout",
+        "wait",
     )
 
     def __init__(
@@ -113,6 +43,7 @@ class FixedTimeout:
     ) -> None:
         self._deliver = deliver
         self.timeout = timeout
+        self.wait = timeout  # what holds at the moment
         self.late_policy = late
         self.most_packets = most_packets
         self.expected = 0
@@ -120,8 +51,11 @@ class FixedTimeout:
         self._missing: dict[int, None] = {}  # given up, may still come late
         self._skipped: set[int] = set()
         self.duplicates = self.late = self.occupancy_bytes = 0
+        self.eager = False
 
-    def insert(self, sequence: int, packet: Packet, now: float) -> bool:
+    def insert(  # what the header says
+        self, sequence: int, packet: Packet, now: float, path: int = RECOVERED, number: int = 0, sent_us: int = 0
+    ) -> bool:
         expected = self.expected
         if sequence == expected:
             self.expected = expected + 1
@@ -200,11 +134,11 @@ class FixedTimeout:
         if not self._held:
             return NEVER
         _, arrived = next(iter(self._held.values()))
-        return arrived + self.timeout
+        return arrived + self.wait
 
     def on_timeout(self, now: float) -> None:
         while self._held:
             sequence, (_, arrived) = next(iter(self._held.items()))
-            if arrived + self.timeout > now:
+            if arrived + self.wait > now:
                 return
             self._give_up_until(sequence)
