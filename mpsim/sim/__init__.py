@@ -47,7 +47,7 @@ from mpsim.sim.proxies import Lines, ProxiedFlow, connect
 from mpsim.sim.recorder import Recorder
 from mpsim.sim.stream import build_streams, sorted_by_stream, stream_links
 from mpsim.sim.wiring import PortalStation, Station, Wire
-from mpsim.summary import aggregation_rows, failover_rows
+from mpsim.summary import aggregation_rows, failover_rows, rejected_row
 from mpsim.synthetic import Named, Synthesizer
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.wire import Datagram, recode
@@ -324,16 +324,12 @@ class Simulation:
         total_bytes = sum(
             path.sent_bytes + path.control_bytes for portal in self.portals.values() for path in portal.endpoint.paths
         )
-        rejected: dict[str, int] = {"malformed": 0, "forged": 0, "replayed": 0}
-        for portal in self.portals.values():
-            for cause, count in portal.endpoint.rejected.items():
-                rejected["replayed" if cause == "replayed" else "malformed"] += count
         return {
             "datagrams_sent": data + sum(difference[3] for difference in differences),
             "duplicates_ratio": duplicates / inner if inner else None,
             "overhead_ratio": total_bytes / inner_bytes - 1 if inner_bytes else None,
             "in_order_delay_s": self.recorder.in_order.summary(50, 95, 99),
-            "rejected": rejected,
+            "rejected": rejected_row(portal.endpoint.rejected for portal in self.portals.values()),
             "ingress_drops": sum(portal.endpoint.ingress.drops for portal in self.portals.values()),
             "recovered_packets": sum(portal.endpoint.incoming.recovered_packets for portal in self.portals.values()),
         }
