@@ -111,6 +111,7 @@ def test_a_nonce_is_never_used_twice() -> None:
 def test_keys_are_renewed_by_time_and_no_datagram_is_lost_by_that() -> None:
     ends = Ends()
     ends.join()
+    assert ends.arrives(ends.seal("remote"), "local")
     for step in range(1, 400):
         ends.now = step * 1.0
         late = ends.seal(), ends.seal("remote")

@@ -184,21 +184,23 @@ class Guard:
             self._receive_handshake(data, path, now, source)
             return None
         if len(data) < HEADER_SIZE + TAG_SIZE or data[0] >> 4 != VERSION or data[2] != path:
-            return self._reject("malformed")
+            self._reject("malformed")
+            return None
         session = self._session_of(data[HEADER_SIZE - 1], now)
         if session is None:
-            return self._reject("forged")
+            self._reject("forged")
+            return None
         try:
             plain = session.open(data)
-        except InvalidTag:
-            return self._reject("forged")
-        except Replayed:
-            return self._reject("replayed")
-        self._heard(session, data, path, source)
-        try:
+            self._heard(session, data, path, source)
             return decode(plain, self._overheads[path])
+        except InvalidTag:
+            self._reject("forged")
+        except Replayed:
+            self._reject("replayed")
         except WireError:
-            return self._reject("malformed")
+            self._reject("malformed")
+        return None
 
     def _session_of(self, number: int, now: float) -> Session | None:
         for session in (self._current, *self._next, self._previous):

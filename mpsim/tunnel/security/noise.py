@@ -116,7 +116,8 @@ class Handshake:
             self._mix_hash(extra)
             self._nonce = 0
             return
-        own, other = step if self._initiator else step[::-1]
+        first, second = step[0], step[1]
+        own, other = (first, second) if self._initiator else (second, first)
         private = self._ephemeral if own == "e" else self._static
         public = self._remote_ephemeral if other == "e" else self.remote
         self._mix_key(diffie_hellman(private, public))
