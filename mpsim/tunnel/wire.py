@@ -35,7 +35,7 @@ others it covers the header, and in mode "aead" the body is encrypted: security/
     parity block      parity: how many inner packets it protects, 1 to 255, consecutive in their class
     parity index      parity: which of their parity datagrams it is, from 0; with the block at most 255
     key               modes "aead" and "mac": which of its keys the receiver needs, by the number that it gave them
-                      in the handshake; otherwise 0
+                      in the handshake, 1 to 255; otherwise 0
 
 Sequence numbers are the low 32 bits of an unlimited count; `expand` restores the rest.
 

@@ -190,3 +190,22 @@ def test_a_handshake_is_a_datagram_of_its_path() -> None:
     assert (message.type, message.size) == (INITIATION, len(first.data) + 28)
     assert not data_of(pair.carried, "local")
     assert "redundant" in schedulers.names()
+
+
+def test_scapy_reads_the_header_of_what_is_sealed_and_no_more() -> None:
+    pytest.importorskip("scapy")
+    from scapy.packet import Raw
+
+    from emulation.capture import TYPES, MpsimHeader
+
+    pair = SealedPair(0.01)
+    pair.run(0.5)
+    pair.exchange(0, 1)
+    seen = [MpsimHeader(data) for _, _, data in pair.wire]
+    assert {"initiation", "response", "probe", "data"} <= {TYPES[header.type] for header in seen}
+    for header, (_, _, data) in zip(seen, pair.wire, strict=True):
+        assert bytes(header) == data
+        assert bool(header.key) is (header.type < INITIATION)
+        if header.key:
+            assert isinstance(header.payload, Raw)
+            assert any(header.tag)

@@ -378,7 +378,7 @@ class Guard:
     def _new_number(self) -> int:
         live = {session.number for session in (self._previous, self._current, *self._next) if session is not None}
         while True:
-            self._number = self._number + 1 & 0xFF
+            self._number = self._number % 255 + 1  # 0 is for what is not sealed
             if self._number not in live:
                 return self._number
 
