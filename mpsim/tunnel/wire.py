@@ -142,6 +142,7 @@ __all__ = [
     "Skip",
     "WireError",
     "decode",
+    "decode_parts",
     "elapsed",
     "encode",
     "encode_data_header",
@@ -288,14 +289,18 @@ def decode(data: bytes, overhead: int = OVERHEAD) -> Datagram:
     """
     if len(data) < HEADER_SIZE + TAG_SIZE:
         raise WireError("truncated")
-    header = _HEADER.unpack_from(data)
+    return decode_parts(data, data[HEADER_SIZE:-TAG_SIZE], overhead)
+
+
+def decode_parts(head: bytes, body: bytes, overhead: int = OVERHEAD) -> Datagram:
+    """Do as `decode` does, with the header (what `head` begins with) and the body apart."""
+    header = _HEADER.unpack_from(head)
     kind, flags, path, cls, epoch, tunnel_sequence, path_sequence, sent_us, block, index, reserved = header
     if kind >> 4 != VERSION:
         raise WireError("version")
     if flags & ~KNOWN_FLAGS or reserved:
         raise WireError("reserved")
     kind &= 0xF
-    body = data[HEADER_SIZE:-TAG_SIZE]
     if kind == DATA:
         try:
             packet = Packet.from_bytes(body)

@@ -54,7 +54,7 @@ from mpsim.tunnel.wire import (
     SEQUENCE_MASK,
     VERSION,
     WireError,
-    decode,
+    decode_parts,
     encode,
     encode_stand_in,
     is_handshake,
@@ -180,20 +180,23 @@ class Guard:
     def open(self, data: bytes, path: int, now: float, source: Address | None = None) -> Datagram | None:
         """Return the datagram in bytes that came in by `path` if it is authentic and fresh, or else count it."""
         self._now = now
-        if is_handshake(data):
+        if data and data[0] & 0xF >= INITIATION and is_handshake(data):
             self._receive_handshake(data, path, now, source)
             return None
         if len(data) < HEADER_SIZE + TAG_SIZE or data[0] >> 4 != VERSION or data[2] != path:
             self._reject("malformed")
             return None
-        session = self._session_of(data[HEADER_SIZE - 1], now)
+        number = data[HEADER_SIZE - 1]
+        session = self._current
+        if session is None or session.number != number or now - session.born >= REJECT_AFTER:
+            session = self._session_of(number, now)
         if session is None:
             self._reject("forged")
             return None
         try:
-            plain = session.open(data)
+            header, body = session.open(data)
             self._heard(session, data, path, source)
-            return decode(plain, self._overheads[path])
+            return decode_parts(header, body, self._overheads[path])
         except InvalidTag:
             self._reject("forged")
         except Replayed:
@@ -203,7 +206,7 @@ class Guard:
         return None
 
     def _session_of(self, number: int, now: float) -> Session | None:
-        for session in (self._current, *self._next, self._previous):
+        for session in (*self._next, self._previous):
             if session is not None and session.number == number and now - session.born < REJECT_AFTER:
                 return session
         return None
