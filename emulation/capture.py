@@ -91,9 +91,9 @@ class MpsimHeader(Packet):
 
     def guess_payload_class(self, payload: bytes) -> type[Packet]:
         """Tell the body by the type, and an inner packet by its IP version; a sealed one shows nothing."""
+        inner: type[Packet] = {4: IP, 6: IPv6}.get(payload[0] >> 4, Raw) if payload and not self.key else Raw
         if self.key:
-            return Raw
-        inner = {4: IP, 6: IPv6}.get(payload[0] >> 4, Raw) if payload else Raw
+            return inner
         found: type[Packet] = super().guess_payload_class(payload) if self.type else inner
         return found
 

@@ -374,3 +374,21 @@ def test_a_simulated_packet_costs_what_a_real_one_does() -> None:
     assert data is not None
     assert len(data) == datagram.size - 28
     assert ends.arrives(data)
+
+
+def test_both_ends_may_begin_at_once() -> None:
+    ends = Ends(initiates=True)
+    crossing = [("remote", message) for message in ends.tick("local")]
+    crossing += [("local", message) for message in ends.tick("remote")]
+    for side, message in crossing:
+        ends.of(side).open(message.data, message.path, ends.now, OLD)
+    for step in range(1, 40):
+        ends.now = step * 0.1
+        ends.carry()
+        for side, other in (("local", "remote"), ("remote", "local")):
+            assert ends.arrives(ends.seal(side), other)
+    assert ends.local.ready
+    assert ends.remote.ready
+    assert ends.local.handshakes <= 3
+    assert not ends.local.rejected
+    assert not ends.remote.rejected
