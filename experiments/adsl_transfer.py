@@ -21,6 +21,7 @@ from experiments.base import (
     Spread,
     Timing,
     Trial,
+    left_out,
     run_rows,
     run_trials,
     scenario_of,
@@ -184,9 +185,7 @@ class AdslTransfer:
         write_table(out / "summary.csv", rows)
         written = [f"{name}: {path}" for name, path in draw(rows, out).items()]
         written.append(f"CSV: {out / 'summary.csv'} (every run: {out / 'runs.csv'})")
-        left = [one for one in outcomes if not one.believed]
-        told = f"{len(left)} of {len(outcomes)} runs stay out of the medians (failed, or not to be believed)"
-        return "\n".join([table(rows), told, *(f"  {one.trial.told}: {one.why_not}" for one in left), *written])
+        return "\n".join([table(rows), *left_out(outcomes), *written])
 
 
 def draw(rows: Sequence[Mapping[str, Any]], out: Path) -> dict[str, Path]:

@@ -201,6 +201,13 @@ def values_of(outcomes: Iterable[Outcome], key: str, **labels: Any) -> list[floa
     return found
 
 
+def left_out(outcomes: Sequence[Outcome]) -> list[str]:
+    """Say how many runs no median has, and below it which these are and why."""
+    out = [one for one in outcomes if not one.believed]
+    told = f"{len(out)} of {len(outcomes)} runs stay out of the medians (failed, or not to be believed)"
+    return [told, *(f"  {one.trial.told}: {one.why_not}" for one in out)]
+
+
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows as CSV; the columns are those of all rows, in the order they first appear."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,7 @@ from experiments.base import (
     Spread,
     Timing,
     Trial,
+    left_out,
     run_rows,
     run_trials,
     scenario_of,
@@ -241,13 +242,11 @@ def report(
         "median packet's delay in it."
     )
     method += f" Linux {kernel.kernels}." if kernel.rows else ""
-    left = [one for one in outcomes if not one.believed]
-    left_out = f"{len(left)} of {len(outcomes)} runs stay out of the medians (failed, or not to be believed)"
     lines = [_line(row) for row in rows]
     page = ["# Congestion control, one flow", "", told, method, NOTES, "", as_markdown((*HEADINGS, *THEIRS), lines), ""]
     out.mkdir(parents=True, exist_ok=True)
     (out / "congestion.md").write_text("\n".join(page), encoding="utf-8")
-    return "\n".join([as_text((*HEADINGS, *THEIRS), lines), told, method, left_out])
+    return "\n".join([as_text((*HEADINGS, *THEIRS), lines), told, method, *left_out(outcomes)])
 
 
 def _line(row: Mapping[str, Any]) -> tuple[str, ...]:

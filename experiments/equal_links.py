@@ -17,6 +17,7 @@ from experiments.base import (
     Spread,
     Timing,
     Trial,
+    left_out,
     run_rows,
     run_trials,
     scenario_of,
@@ -74,7 +75,7 @@ class EqualLinks:
         verdicts = [line for one in worlds_of(world) for line in judge(rows, one)]
         written = [f"{name}: {path}" for name, path in files.items()]
         written += [f"CSV: {out / 'summary.csv'} (every run: {out / 'runs.csv'})"]
-        return "\n".join([_table(rows), *verdicts, _left_out(outcomes), *written])
+        return "\n".join([_table(rows), *verdicts, *left_out(outcomes), *written])
 
 
 def raw_scenario(case: Case, speed: float, direction: str) -> dict[str, Any]:
@@ -191,11 +192,6 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
         head = (row["world"], row["speed"], row["direction"], row["case"])
         lines.append((*head, *rates, str(row["n"]), f"{row['ratio']:.3f}"))
     return as_text(headings, lines)
-
-
-def _left_out(outcomes: Sequence[Outcome]) -> str:
-    out = [outcome for outcome in outcomes if not outcome.believed]
-    return f"{len(out)} of {len(outcomes)} runs stay out of the medians (failed, or not to be believed)"
 
 
 experiment = EqualLinks()

@@ -21,6 +21,7 @@ from experiments.base import (
     Spread,
     Timing,
     Trial,
+    left_out,
     run_rows,
     run_trials,
     scenario_of,
@@ -199,9 +200,7 @@ class Systems:
             files = draw([row for row in rows if row["world"] == one], out / f"systems-{one}", timing, recorded)
             written += [f"{name}: {path}" for name, path in files.items()]
         written.append(f"CSV: {out / 'summary.csv'} (every run: {out / 'runs.csv'})")
-        out_of_it = [one for one in outcomes if not one.believed]
-        left = f"{len(out_of_it)} of {len(outcomes)} runs stay out of the medians (failed, or not to be believed)"
-        return "\n".join([table(rows), left, *(f"  {one.trial.told}: {one.why_not}" for one in out_of_it), *written])
+        return "\n".join([table(rows), *left_out(outcomes), *written])
 
 
 def grids(rows: Sequence[Mapping[str, Any]]) -> list[matrix.Grid]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from mpsim.contract import ContractError, checks_of, live
 from mpsim.contract.congestion import History
 from mpsim.contract.scheduling import play
+from mpsim.registry import Registry
 from mpsim.tunnel.congestion import AckSample, CongestionController, controllers
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.schedulers import PathView, Scheduler, schedulers
@@ -31,6 +33,11 @@ LIVES = st.lists(st.integers(0, 10**6), max_size=300)
 @pytest.mark.parametrize(("found", "check"), ALL)
 def test_everything_registered_keeps_its_contract(found: type, check: Any) -> None:
     check(found)
+
+
+@pytest.mark.parametrize(("registry", "name"), REGISTERED)
+def test_the_list_names_the_source_of_each(registry: Registry[Any], name: str) -> None:
+    assert re.search(r"\(\D.*\)\.$", registry.describe(name).summary)
 
 
 @pytest.mark.parametrize("name", controllers.names())

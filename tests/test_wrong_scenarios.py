@@ -107,7 +107,7 @@ WRONG = [
     Wrong("mtu of tcp", swap('congestion = "newreno"', 'mtu = 1405\ntransport = "tcp"'), "tunnel.mtu", "max 1404"),
     Wrong("mtu of ipv6", swap('congestion = "newreno"', 'mtu = 1279\n[topology]\ninner = "ipv6"'), "tunnel.mtu", "min 1280"),
     Wrong("no window over tcp", swap('"newreno"', '"none"\ntransport = "tcp"'), "tunnel.congestion", 'given "none"'),
-    Wrong("transport", swap('congestion = "newreno"', 'transport = "sctp"'), "tunnel.transport", "udp | tcp | ip is"),
+    Wrong("transport", swap('congestion = "newreno"', 'transport = "sctp"'), "tunnel.transport", "udp | tcp | ip | mptcp is"),
     Wrong("ipv5", end('[topology]\ninner = "ipv5"'), "topology.inner", "ipv4 | ipv6 is needed"),
     Wrong("small mtu", swap('congestion = "newreno"', "mtu = 100"), "tunnel.mtu", "min 576; given 100"),
     Wrong("packet", swap('rate = "500kbit"', 'rate = "5kbit"\npacket_size = 1450'), "flow[1].packet_size", "max 1404"),

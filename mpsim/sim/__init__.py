@@ -9,7 +9,7 @@ result = run(load(Path("two-equal.toml")))
 from __future__ import annotations
 
 import time  # noqa: TID251  # for wall_s alone
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from mpsim.build import (
     apply_event,
     build_endpoint,
     build_link,
-    capacity_of,
     ends_at_proxies,
     inner_mtu,
     is_multipath,
@@ -37,17 +36,17 @@ from mpsim.hosts.mptcp import MptcpSender
 from mpsim.metrics import BIN
 from mpsim.network.link import Link
 from mpsim.network.rate import ConstantRate
-from mpsim.result import Result, SeriesRow, assemble
+from mpsim.result import Result
 from mpsim.scenario import EventSpec, FlowSpec, Scenario
 from mpsim.sim.clock import Clock
 from mpsim.sim.flows import Flow
 from mpsim.sim.kinds import build_flow
 from mpsim.sim.multipath import MptcpFlow, Way, build_multipath, negotiation, senders, spread, tell
+from mpsim.sim.outcome import outcome
 from mpsim.sim.proxies import Lines, ProxiedFlow, connect
 from mpsim.sim.recorder import Recorder
 from mpsim.sim.stream import build_streams, sorted_by_stream, stream_links
 from mpsim.sim.wiring import PortalStation, Station, Wire
-from mpsim.summary import aggregation_rows, failover_rows, rejected_row
 from mpsim.synthetic import Named, Synthesizer
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.wire import Datagram, recode
@@ -276,63 +275,12 @@ class Simulation:
 
     def result(self, wall_s: float) -> Result:
         """Return what the run gave."""
-        if self.captures is not None:
-            self.captures.close()
-        scenario, recorder = self.scenario, self.recorder
-        later = [row for flow in self.flows for row in flow.series()]
-        rows: Sequence[SeriesRow] = [*recorder.rows(), *later] if later else recorder.rows()
-        begin, end = scenario.warmup, scenario.warmup + scenario.duration
-        links = []
-        lost: dict[str, int] = {}
-        for (index, direction), record in zip(self.wires, recorder.links, strict=True):
-            capacity = capacity_of(scenario, index, direction).capacity_bits(begin, end) / scenario.duration
-            row = record.row(capacity, scenario.duration)
-            links.append(row)
-            lost[row["name"]] = lost.get(row["name"], 0) + row["drops"]["down"]
-        parts = {
-            "flows": [flow.row() for flow in self.flows],
-            "links": links,
-            "tunnel": self._tunnel_row(),
-            "paths": [record.row() for record in recorder.paths],
-            "aggregation": aggregation_rows(scenario, {flow.spec.name: flow.goodput for flow in self.flows}),
-            "failovers": failover_rows(scenario, rows, lost),
-        }
-        return assemble(
-            scenario,
-            world="simulation",
-            wall_s=wall_s,
-            parts=parts,
-            rows=rows,
-            packages=("simpy", "numpy"),
-            extra=self._extra(),
-        )
-
-    def _extra(self) -> dict[str, Any]:
         extra: dict[str, Any] = {"simulation": {"events": self.clock.calls}}
         if self.captures is not None:
+            self.captures.close()
             extra["captures"] = self.captures.counts()
-        return extra
-
-    def _tunnel_row(self) -> dict[str, Any] | None:
-        if not self.portals:
-            return None
-        differences = [record.difference for record in self.recorder.paths]
-        data = sum(difference[0] for difference in differences)
-        inner = sum(portal.endpoint.incoming.delivered_packets for portal in self.portals.values())
-        duplicates = sum(portal.endpoint.incoming.duplicates for portal in self.portals.values())
-        inner_bytes = sum(portal.inner_bytes for portal in self.portals.values())
-        total_bytes = sum(
-            path.sent_bytes + path.control_bytes for portal in self.portals.values() for path in portal.endpoint.paths
-        )
-        return {
-            "datagrams_sent": data + sum(difference[3] for difference in differences),
-            "duplicates_ratio": duplicates / inner if inner else None,
-            "overhead_ratio": total_bytes / inner_bytes - 1 if inner_bytes else None,
-            "in_order_delay_s": self.recorder.in_order.summary(50, 95, 99),
-            "rejected": rejected_row(portal.endpoint.rejected for portal in self.portals.values()),
-            "ingress_drops": sum(portal.endpoint.ingress.drops for portal in self.portals.values()),
-            "recovered_packets": sum(portal.endpoint.incoming.recovered_packets for portal in self.portals.values()),
-        }
+        portals = list(self.portals.values())
+        return outcome(self.scenario, self.recorder, self.flows, list(self.wires), portals, wall_s=wall_s, extra=extra)
 
 
 class _Everything(dict[object, Callable[[Packet, float], object]]):

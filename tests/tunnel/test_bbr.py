@@ -150,6 +150,14 @@ class TestVersion3:
         acks.packet(RTT, delivery_rate=RATE / 2, in_flight=90 * MSS, prior_delivered=acks.delivered)
         assert bbr.bandwidth == pytest.approx(0.7 * RATE)
 
+    def test_it_cruises_by_the_bandwidth_that_was_seen_whatever_losses_have_left(self) -> None:
+        bbr = Bbr3(extra=0)
+        filled(bbr)
+        bbr._short.rate = 0.7 * RATE  # a lossy round
+        assert bbr.bandwidth == pytest.approx(0.7 * RATE)
+        assert bbr._has_come_down(int(PRODUCT * MSS))
+        assert not bbr._has_come_down(int(PRODUCT * MSS) + 1)
+
     def test_a_probe_of_the_round_trip_time_leaves_half_a_product(self) -> None:
         bbr = Bbr3(extra=0)
         acks = filled(bbr)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import struct
+import subprocess
+import sys
 from random import Random
 
 import pytest
@@ -133,3 +135,11 @@ def test_what_is_kept_has_an_end() -> None:
 def test_blocks_that_no_field_has_room_for_are_refused(given_: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="max 255 together"):
         ParityRepair(**given_)
+
+
+def test_without_parity_the_field_is_not_loaded() -> None:
+    code = (
+        "import sys, mpsim.build, mpsim.sim; from mpsim.tunnel.repair.codes import parity_of; "
+        "parity_of(0, [b'a', b'b']); sys.exit('reedsolo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -73,6 +73,17 @@ def test_adaptive_waits_for_the_difference_and_the_offset() -> None:
     assert bench.out == [121]
 
 
+def test_adaptive_waits_no_longer_for_a_slow_path_that_falls_out_of_use() -> None:
+    bench = Bench(AdaptiveTimeout, timeout=0.5, offset=0.02, inactive=10)
+    bench.warm_up()
+    bench.put(FAST, 121, 60, 20.0)
+    assert bench.buffer.next_timeout() == pytest.approx(20.050, abs=1e-4)
+    for number in range(1, 11):
+        bench.put(FAST, 121 + number, 60 + number, 20.0 + 0.001 * number)
+    assert bench.buffer.next_timeout() == pytest.approx(20.020, abs=1e-4)
+    assert bench.buffer.eager  # or nobody would ask before 20.050
+
+
 def test_adaptive_is_capped_and_leaves_time_for_a_repair() -> None:
     capped = Bench(AdaptiveTimeout, timeout=0.025)
     capped.warm_up()

@@ -194,7 +194,8 @@ class Bbr3(Bottleneck):
     def _has_come_down(self, in_flight: int) -> bool:
         if in_flight > self._long.left(self._least, self.mss):
             return False
-        return in_flight <= self._in_flight_at(1.0)
+        # By the bandwidth that was seen, not by what lossy rounds have left of it (as Linux has it, too).
+        return in_flight <= self._product(self._bandwidth.value, 1.0) + self.extra * self.mss
 
     def _watch_growth(self, sample: AckSample) -> None:
         rate = sample.delivery_rate or 0.0

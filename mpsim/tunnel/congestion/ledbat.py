@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from mpsim.tunnel.congestion.base import AckSample, CongestionController
+from mpsim.tunnel.congestion.base import AckSample
+from mpsim.tunnel.congestion.newreno import NewReno
 
 # RFC 6817, section 2.5, and the filters of section 2.4.2 (ns-3's tcp-ledbat.cc has the same).
 ALLOWED_INCREASE = 1  # packets
@@ -17,8 +18,10 @@ SLOW_START_SHARE = 0.75
 _INFINITY = float("inf")
 
 
-class Ledbat(CongestionController):
+class Ledbat(NewReno):
     """Less than best effort: a queue of `target` seconds by the one-way delay, others included (RFC 6817).
+
+    A loss halves the window as NewReno's does, at most once in a round trip (section 2.4).
 
     Parameters
         target: queueing delay to keep, seconds (RFC 6817: at most 0.1)
@@ -39,18 +42,15 @@ class Ledbat(CongestionController):
         initial_window: float = 2,
         minimum_window: float = 2,
     ) -> None:
+        super().__init__(initial_window=initial_window, minimum_window=minimum_window)
         self.target = target
         self.gain = gain
         self.slow_start = slow_start
-        self.initial_window = initial_window
-        self.minimum_window = minimum_window
 
     def start(self, mss: int, now: float) -> None:
         super().start(mss, now)
         self.cwnd = max(self.initial_window, self.minimum_window) * mss
         self.ssthresh = _INFINITY if self.slow_start else self.cwnd
-        self._recovery_start = -1.0
-        self._before: tuple[float, float] | None = None
         self._current: deque[float] = deque(maxlen=CURRENT_FILTER)
         self._minima: deque[float] = deque(maxlen=BASE_HISTORY)  # of each minute, s; only differences mean something
         self._minute_end = now
@@ -90,26 +90,3 @@ class Ledbat(CongestionController):
         # What was not used does not grow; the RFC's bound is the same rule.
         grown = min(self.cwnd + step, max(self.cwnd, most)) if step > 0 else self.cwnd + step
         self.cwnd = max(grown, floor)
-
-    def on_lost(self, now: float, lost: int, sent_time: float, in_flight: int) -> None:
-        if sent_time <= self._recovery_start:
-            return
-        self._reduce(now)
-        self.cwnd = self.ssthresh
-
-    def _reduce(self, now: float) -> None:
-        self._before = (self.cwnd, self.ssthresh)
-        self._recovery_start = now
-        self.ssthresh = max(self.cwnd / 2, self.minimum_window * self.mss)
-
-    def on_timeout(self, now: float, in_flight: int) -> None:
-        if self._before is None or self.cwnd > self.minimum_window * self.mss:
-            self._reduce(now)
-        self.cwnd = self.minimum_window * self.mss
-
-    def on_loss_undone(self, now: float) -> None:
-        if self._before is not None:
-            cwnd, self.ssthresh = self._before
-            self.cwnd = max(self.cwnd, cwnd)
-            self._before = None
-            self._recovery_start = -1.0

@@ -6,7 +6,7 @@ from mpsim.tunnel.congestion.base import AckSample, CongestionController
 
 
 class Unlimited(CongestionController):
-    """No window: the path sends whatever it is given."""
+    """No window: the path sends whatever it is given (as tuntuntun, gobonding and mptunnel do)."""
 
     name = "none"
     cwnd = float("inf")

@@ -33,7 +33,7 @@ _INFINITY = float("inf")
 
 
 class RatePull(CongestionController):
-    """What the path delivers in a round trip without its queue, and a little more.
+    """What the path delivers in a round trip without its queue, and a little more (own; after FAST TCP, ToN 2006).
 
     Parameters
         delay: queue to keep in front of the bottleneck, seconds

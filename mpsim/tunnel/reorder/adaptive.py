@@ -43,6 +43,7 @@ class AdaptiveTimeout(FixedTimeout):
     ) -> None:
         super().__init__(deliver, timeout=timeout, late=late, most_packets=most_packets)
         self.offset = offset
+        self.eager = True  # the difference may become smaller while something waits
         self._repair = repair
         self._latencies = Latencies(inactive)
         self.wait = min(offset, timeout) if repair is None else timeout

@@ -22,7 +22,7 @@ class _Block:
 
 
 class Parity(Repair):
-    """After so many packets come parity datagrams, from which as many lost ones can be computed.
+    """After so many packets come parity datagrams, from which as many lost ones can be computed (Reed-Solomon).
 
     One parity datagram is the exclusive or of its packets; more of them are a Reed-Solomon code over GF(256)
     (codes.py): any `packets` out of packets + parity are enough. Nothing is asked for, so a loss costs no round

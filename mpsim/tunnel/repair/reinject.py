@@ -10,7 +10,7 @@ STALL, DEADLINE = "stall", "deadline"
 
 
 class Reinject(Repair):
-    """Copies what is in flight on a stalled path to another one, once.
+    """Copies what is in flight on a stalled path to another one, once (own rule, or that of XLINK, SIGCOMM 2021).
 
     Rule "stall": the path has answered nothing for `silence`, and the packet is older than the path's least
     round-trip time and `age`. Rule "deadline", as XLINK has it (Zheng et al., SIGCOMM 2021; the numbers are

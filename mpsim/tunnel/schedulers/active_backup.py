@@ -13,7 +13,7 @@ from mpsim.tunnel.schedulers.base import PathView, Scheduler
 
 
 class ActiveBackup(Scheduler):
-    """The path of the lowest metric that is up, of equal ones the first; back to a lost one only after a while.
+    """The path of the lowest metric that is up; back to a lost one only after a while (ATSSS, 3GPP TS 23.501).
 
     Parameters
         hold: a path that was lost must have been up again for so long before it is used, unless it is the last, seconds

@@ -13,7 +13,7 @@ from mpsim.tunnel.schedulers.base import PathView, Scheduler
 
 
 class Ecmp(Scheduler):
-    """The path that the hash of the flow's key falls on; a lost path's flows fall anew on those that are up.
+    """The path that the hash of the flow's key falls on; a lost path's flows fall anew on the others (RFC 2992).
 
     Parameters
         weights: shares of the paths in the order of the scenario, whole numbers; left out: equal ones

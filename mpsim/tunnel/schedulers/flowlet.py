@@ -18,7 +18,7 @@ DEVIATIONS = 2  # mean deviations of the round-trip time that a packet may be la
 
 
 class Flowlet(Scheduler):
-    """A flow keeps to its path until it pauses; then it goes on by the one that is expected to deliver first.
+    """A flow keeps to its path until it pauses; then the one that delivers first (FLARE, 2007; LetFlow, NSDI 2017).
 
     Parameters
         gap: pause after which a flow may change its path; 0: by how much the paths' delays differ, with jitter, seconds

@@ -13,7 +13,7 @@ from mpsim.units import BITS_PER_BYTE
 
 
 class Greedy(Scheduler):
-    """Each path takes the head of the shared queue whenever its window is open.
+    """Each path takes the head of the shared queue whenever its window is open (the dissertation, section 3.1).
 
     With a backlog the order does not matter. Without one (the inner flow cannot fill all windows)
     it decides the split: of several paths with room the one that is expected to deliver first goes first

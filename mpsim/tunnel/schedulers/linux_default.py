@@ -3,7 +3,8 @@
 The subflow whose send queue is flushed first takes a burst. The pacing rate is that of the congestion control,
 or what Linux's TCP would pace with (tcp_update_pacing_rate): twice the window a round trip below half of
 ssthresh, 1.2 times it above. A subflow's send buffer has 2 x 4352 bytes for each segment of its window, and at
-least for ten (tcp_sndbuf_expand); packets of some 1450 bytes fill it with six windows.
+least for ten (tcp_sndbuf_expand); packets of some 1450 bytes fill it with six windows. In Linux a burst also ends
+where the receive window does.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from mpsim.tunnel.schedulers.base import PathView, Scheduler
 
 
 class MinRtt(Scheduler):
-    """The path with the smallest srtt that has room in its window; a path without a sample goes first."""
+    """The path of the smallest srtt that has room in its window, one without a sample first (mptcp_sched.c)."""
 
     name = "min-rtt"
 

@@ -13,7 +13,7 @@ from mpsim.tunnel.schedulers.base import PathView, Scheduler
 
 
 class Overflow(Scheduler):
-    """The lowest metric with room in a window; a higher one only for a packet that has waited for some time.
+    """The lowest metric with room in a window; a higher one only for what has waited some time (after RFC 8157).
 
     Of several paths of one metric the one that has used least of its window goes first, as with `greedy`.
 

@@ -14,7 +14,7 @@ from mpsim.tunnel.schedulers.base import PathView, Scheduler
 
 
 class Redundant(Scheduler):
-    """Every packet by every path; loss p on each of n independent paths leaves p to the power of n.
+    """Every packet by every path; loss p on each of n paths leaves p to the power of n (mptcp_redundant.c).
 
     Parameters
         queue: copies that may wait on a path of a full window before packets go without it, bytes

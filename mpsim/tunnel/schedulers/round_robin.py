@@ -9,7 +9,7 @@ from mpsim.tunnel.schedulers.base import PathView, Scheduler
 
 
 class RoundRobin(Scheduler):
-    """The next path in cyclic order after a number of packets.
+    """The next path in cyclic order after a number of packets (mptcp_rr.c; Paasch et al., CSWS 2014).
 
     Parameters
         packets: how many packets a path takes before it is the next one's turn, count

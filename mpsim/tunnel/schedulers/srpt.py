@@ -16,7 +16,7 @@ from mpsim.tunnel.schedulers.greedy import Greedy
 
 
 class Srpt(Greedy):
-    """The flow that had least so far goes first (least attained service), by the path that delivers first.
+    """The flow that had least so far, by the path that delivers first (least attained service; Rai et al., 2003).
 
     Looks at every packet that waits, so it suits short queues. Classes of flows take turns before it is asked.
 

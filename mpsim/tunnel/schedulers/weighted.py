@@ -31,7 +31,7 @@ class Measurement:
 
 
 class Weighted(Scheduler):
-    """Paths take turns for as many bytes as their weights say, which are fixed, or speeds measured on the way.
+    """Paths take turns for bytes by fixed or measured weights (deficit round robin; Shreedhar and Varghese, 1995).
 
     Parameters
         weights: shares of the paths in the order of the scenario, 0: only if no other is up; left out: equal ones
