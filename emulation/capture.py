@@ -37,7 +37,16 @@ from scapy.packet import Packet, Raw, bind_bottom_up, bind_layers
 
 PORT = 4725
 PROTOCOL = 253  # of the transport "ip" (RFC 3692)
-TYPES = {0: "data", 1: "feedback", 2: "skip", 3: "probe", 4: "parity"}
+TYPES = {
+    0: "data",
+    1: "feedback",
+    2: "skip",
+    3: "probe",
+    4: "parity",
+    5: "initiation",
+    6: "response",
+    7: "cookie",
+}
 FLAGS = ["copy", "repair", "congestion", "reply"]  # from bit 0 upwards
 
 _HEADER = 24
@@ -60,7 +69,7 @@ class MpsimHeader(Packet):
         IntField("send_time", 0),  # microseconds modulo 2^32
         ShortField("parity_block", 0),
         ByteField("parity_index", 0),
-        ByteField("reserved", 0),
+        ByteField("key", 0),  # 0: not sealed
         StrFixedLenField("tag", bytes(_TAG), length=_TAG),
     ]
 
@@ -81,8 +90,10 @@ class MpsimHeader(Packet):
         return pkt[:_HEADER] + pay + pkt[_HEADER:]
 
     def guess_payload_class(self, payload: bytes) -> type[Packet]:
-        """Tell the body by the type, and an inner packet by its IP version."""
-        inner = {4: IP, 6: IPv6}.get(payload[0] >> 4, Raw) if payload else Raw
+        """Tell the body by the type, and an inner packet by its IP version; a sealed one shows nothing."""
+        inner: type[Packet] = {4: IP, 6: IPv6}.get(payload[0] >> 4, Raw) if payload and not self.key else Raw
+        if self.key:
+            return inner
         found: type[Packet] = super().guess_payload_class(payload) if self.type else inner
         return found
 

@@ -7,7 +7,8 @@
 
 local mpsim = Proto("mpsim", "mpsim multipath tunnel")
 
-local TYPES = { [0] = "data", [1] = "feedback", [2] = "skip", [3] = "probe", [4] = "parity" }
+local TYPES = { [0] = "data", [1] = "feedback", [2] = "skip", [3] = "probe", [4] = "parity",
+  [5] = "initiation", [6] = "response", [7] = "cookie" }
 local HEADER, TAG = 24, 16
 local FEEDBACK, SKIP, PROBE = 32, 4, 12
 local DATA = 0
@@ -28,7 +29,8 @@ local f = {
   send_time = ProtoField.uint32("mpsim.send_time", "Send time (us)"),
   parity_block = ProtoField.uint16("mpsim.parity_block", "Parity block (packets)"),
   parity_index = ProtoField.uint8("mpsim.parity_index", "Parity index"),
-  reserved = ProtoField.uint8("mpsim.reserved", "Reserved", base.HEX),
+  key = ProtoField.uint8("mpsim.key", "Key (0: not sealed)"),
+  sealed = ProtoField.bytes("mpsim.sealed", "Sealed, or of the handshake"),
   parity = ProtoField.bytes("mpsim.parity", "Parity"),
   tag = ProtoField.bytes("mpsim.tag", "Authentication tag"),
   about_path = ProtoField.uint8("mpsim.feedback.about_path", "About path"),
@@ -76,7 +78,7 @@ local function add_header(tvb, tree)
   tree:add(f.send_time, tvb(16, 4))
   tree:add(f.parity_block, tvb(20, 2))
   tree:add(f.parity_index, tvb(22, 1))
-  tree:add(f.reserved, tvb(23, 1))
+  tree:add(f.key, tvb(23, 1))
 end
 
 -- Each body returns whether its length is what its own fields say.
@@ -144,6 +146,10 @@ function mpsim.dissector(tvb, pinfo, root)
   end
   pinfo.cols.info = string.format("%s path %d, sequence %d", TYPES[kind], tvb(2, 1):uint(), tvb(12, 4):uint())
   local size = tvb:len() - HEADER - TAG
+  if tvb(23, 1):uint() ~= 0 or (kind ~= DATA and not BODIES[kind]) then
+    if size > 0 then tree:add(f.sealed, tvb(HEADER, size)) end
+    return
+  end
   if kind == DATA then
     if size == 0 then
       tree:add_proto_expert_info(damaged, "No inner packet")

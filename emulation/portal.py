@@ -29,7 +29,7 @@ from mpsim.pcap import PcapWriter
 from mpsim.scenario import Scenario
 from mpsim.tunnel.endpoint import Endpoint, pump
 from mpsim.tunnel.packet import Packet
-from mpsim.tunnel.wire import Datagram, encode
+from mpsim.tunnel.wire import Datagram
 
 TUN_QUEUE = 1000  # packets; the tunnel's own queue is in the endpoint, this one only bridges our wake-ups
 LONGEST_PACKET = 65_535
@@ -64,6 +64,7 @@ class Portal:
             scenario,
             side,  # type: ignore[arg-type]
             epoch=job.epochs[side],
+            entropy=os.urandom,
         )
         self.endpoint.dispatch.trace, self.endpoint.incoming.trace = [], []
         self._trace = {"ingress": array("d"), "release": array("d")}
@@ -140,8 +141,11 @@ class Portal:
 
     def _send(self, datagram: Datagram) -> None:
         path = datagram.path
+        data = self.endpoint.to_bytes(datagram)
+        if data is None:  # no session yet
+            return
         try:
-            self._channels[path].send(encode(datagram))
+            self._channels[path].send(data)
         except BlockingIOError:
             self._counts["send_blocked"] += 1
         except OSError as error:

@@ -15,6 +15,7 @@ from mpsim.build import capacity_of
 from mpsim.metrics import DelayHistogram
 from mpsim.result import SeriesRow
 from mpsim.scenario import Scenario
+from mpsim.summary import rejected_row
 from mpsim.units import BITS_PER_BYTE
 
 SENDS = {at.LOCAL: "outbound", at.REMOTE: "inbound"}
@@ -133,16 +134,12 @@ def tunnel_row(scenario: Scenario, records: Mapping[str, Any], folder: Path) -> 
     sent = sum(path["bytes"] + path["control_bytes"] for total in totals for path in total["paths"])
     inner = sum(total["inner_bytes"] for total in totals)
     delivered = sum(total["delivered_packets"] for total in totals)
-    rejected = {"malformed": 0, "forged": 0, "replayed": 0}
-    for total in totals:
-        for cause, count in total["rejected"].items():
-            rejected["replayed" if cause == "replayed" else "malformed"] += count
     return {
         "datagrams_sent": sum(row["datagrams"] for row in path_rows(scenario, records)),
         "duplicates_ratio": sum(total["duplicates"] for total in totals) / delivered if delivered else None,
         "overhead_ratio": sent / inner - 1 if inner else None,
         "in_order_delay_s": in_order_delays(folder, begin, end).summary(50, 95, 99),
-        "rejected": rejected,
+        "rejected": rejected_row(total["rejected"] for total in totals),
         "ingress_drops": sum(total["ingress_drops"] for total in totals),
         "recovered_packets": sum(total["recovered_packets"] for total in totals),
     }

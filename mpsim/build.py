@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mpsim.network.link import Link, bandwidth_delay_product
 from mpsim.network.loss import Bernoulli, GilbertElliott, Loss
@@ -27,7 +27,11 @@ from mpsim.tunnel.repair import repairs
 from mpsim.tunnel.repair.outlet import RepairTime
 from mpsim.tunnel.schedulers import schedulers
 
+if TYPE_CHECKING:
+    from mpsim.tunnel.security.guard import Guard
+
 Side = Literal["local", "remote"]
+SIDES: tuple[Side, Side] = ("local", "remote")
 Direction = Literal["inbound", "outbound"]
 DIRECTIONS: tuple[Direction, Direction] = ("inbound", "outbound")
 OUTER_MTU = framing.OUTER_MTU  # bytes that a path carries at most, outer headers included
@@ -237,11 +241,49 @@ def _paths(scenario: Scenario) -> list[tuple[str, int]]:
     return [(link.name, link.metric) for link in scenario.link]
 
 
-def build_endpoint(scenario: Scenario, side: Side, *, epoch: int, random_seed: int | None = None) -> Endpoint:
+def build_guard(
+    scenario: Scenario,
+    side: Side,
+    *,
+    epoch: int,
+    overheads: Sequence[int],
+    entropy: Callable[[int], bytes] | None = None,
+) -> Guard | None:
+    """Return what secures one end of the scenario's tunnel; None in mode "none".
+
+    The identities of a scenario come from its seed: they protect a measurement. What is drawn for each session is
+    `entropy`'s, by default (a simulation) from the seed, too.
+    """
+    assert scenario.tunnel is not None
+    if scenario.tunnel.mode == "none":
+        return None
+    from mpsim.tunnel.security.guard import Guard
+    from mpsim.tunnel.security.keys import Credentials
+    from mpsim.tunnel.security.primitives import KEY_SIZE, public_of
+
+    own, other = (stream(scenario.seed, "identity", end).randbytes(KEY_SIZE) for end in (side, SIDES[side == SIDES[0]]))
+    return Guard(
+        credentials=Credentials(private=own, peer=public_of(other)),
+        mode=scenario.tunnel.mode,
+        overheads=overheads,
+        epoch=epoch,
+        entropy=entropy or stream(scenario.seed, "entropy", side, str(epoch)).randbytes,
+        initiates=side == "local",
+    )
+
+
+def build_endpoint(
+    scenario: Scenario,
+    side: Side,
+    *,
+    epoch: int,
+    random_seed: int | None = None,
+    entropy: Callable[[int], bytes] | None = None,
+) -> Endpoint:
     """Return one end of the scenario's tunnel.
 
-    epoch: 32 bits that differ from this end's last session; random_seed: default the scenario's.
-    Raises ValueError without a tunnel.
+    epoch: 32 bits that differ from this end's last session; random_seed: default the scenario's; entropy: what
+    sessions' keys are made of, by default from the seed. Raises ValueError without a tunnel.
     """
     tunnel = scenario.tunnel
     if tunnel is None:
@@ -280,6 +322,7 @@ def build_endpoint(scenario: Scenario, side: Side, *, epoch: int, random_seed: i
         patience=tunnel.reorder.timeout if tunnel.reorder.mode != "none" else None,
         repairs=[repairs.create(spec, folder) for spec in tunnel.repair],
         repair_patience=_repair_patience(tunnel, paths),
+        guard=build_guard(scenario, side, epoch=epoch, overheads=[path.overhead for path in paths], entropy=entropy),
     )
 
 

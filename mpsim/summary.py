@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mpsim.build import (
@@ -18,6 +18,15 @@ from mpsim.metrics import BIN, aggregate, failover_row
 from mpsim.network.link import Link
 from mpsim.result import SeriesRow
 from mpsim.scenario import FlowSpec, Scenario
+
+
+def rejected_row(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return `tunnel.rejected` from what the ends refused: what is neither forged nor replayed is malformed."""
+    row = {"malformed": 0, "forged": 0, "replayed": 0}
+    for count in counts:
+        for cause, number in count.items():
+            row[cause if cause in row else "malformed"] += number
+    return row
 
 
 def flow_limit(scenario: Scenario, flow: FlowSpec) -> float:

@@ -21,9 +21,10 @@ from mpsim.hosts.ping import Echo
 from mpsim.hosts.replay import Replayed
 from mpsim.hosts.segments import Ack, Segment
 from mpsim.tunnel import framing
+from mpsim.tunnel.datagrams import Datagram, Sealed
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.repair.codes import parity_of
-from mpsim.tunnel.wire import Data, Feedback, Parity, Probe, Skip, encode, encode_data_header
+from mpsim.tunnel.wire import Data, Parity, encode, encode_data_header
 
 
 def _unique_local(network: int, host: int) -> bytes:
@@ -111,9 +112,13 @@ class Synthesizer:
             return self.inner_bytes(thing, direction) if link is None else self._stream_bytes(thing, link, direction)
         return self._datagram_bytes(thing, direction)
 
-    def _datagram_bytes(self, datagram: Data | Feedback | Skip | Probe, direction: str) -> bytes:
+    def _datagram_bytes(self, datagram: Datagram | Sealed, direction: str) -> bytes:
         traffic_class = 0
-        if isinstance(datagram, Data):
+        if isinstance(datagram, Sealed):
+            body = datagram.data
+            if datagram.packet is not None:
+                traffic_class = datagram.packet.dscp << 2 | datagram.packet.ecn
+        elif isinstance(datagram, Data):
             packet = datagram.packet
             traffic_class = packet.dscp << 2 | packet.ecn  # RFC 6040: copied to the outer header
             inner = self._parity_bytes if isinstance(datagram, Parity) else self._whole_bytes

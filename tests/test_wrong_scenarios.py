@@ -139,7 +139,7 @@ WRONG = [
     Wrong("a link called tunnel", swap('name = "b"', 'name = "tunnel"'), "link[1].name", "any name but"),
     Wrong("a path for a name", swap('name = "right"', 'name = "../x"'), "name", "letters, digits"),
     # of the contract, but not in this version
-    Wrong("mode", swap('congestion = "newreno"', 'mode = "aead"'), "tunnel.mode", "none in this version"),
+    Wrong("mode", swap('congestion = "newreno"', 'mode = "aes"'), "tunnel.mode", "aead | mac | none"),
     Wrong("web", end(FLOW % "web"), "flow[2].kind", "in this version"),
     Wrong("shared", swap('delay = "15ms"', 'delay = "15ms"\nshared = "mast"'), "link[1].shared", "not in this version"),
     Wrong("restart", swap("up = false", 'restart = "local"'), "event[0].restart", "not in this version"),

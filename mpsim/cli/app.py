@@ -19,6 +19,9 @@ app = typer.Typer(
 )
 app.add_typer(traces, name="traces")
 
+portal = typer.Typer(help="One real tunnel end.", no_args_is_help=True)
+app.add_typer(portal, name="portal")
+
 File = Annotated[Path, typer.Argument(metavar="FILE.toml", help="the scenario")]
 Seed = Annotated[int | None, typer.Option(metavar="N", help="instead of the file's seed")]
 Set = Annotated[
@@ -155,3 +158,15 @@ def clean() -> int:
     from mpsim.cli.machine import clean_up
 
     return clean_up()
+
+
+@portal.command()
+def keygen(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="where the key goes, readable by its owner alone")],
+    shared: Annotated[bool, typer.Option("--shared", help="a pre-shared key, the same file for both portals")] = False,
+    public: Annotated[bool, typer.Option("--public", help="print the public key of the one that is there")] = False,
+) -> int:
+    """Make a private key and print its public one, or make a pre-shared key."""
+    from mpsim.cli.keys import generate, show_public
+
+    return show_public(file) if public else generate(file, shared=shared)

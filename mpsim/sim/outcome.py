@@ -11,7 +11,7 @@ from mpsim.scenario import Scenario
 from mpsim.sim.flows import Flow
 from mpsim.sim.recorder import Recorder
 from mpsim.sim.wiring import PortalStation
-from mpsim.summary import aggregation_rows, failover_rows
+from mpsim.summary import aggregation_rows, failover_rows, rejected_row
 
 
 def outcome(
@@ -70,16 +70,12 @@ def _tunnel_row(recorder: Recorder, portals: Sequence[PortalStation]) -> dict[st
     duplicates = sum(portal.endpoint.incoming.duplicates for portal in portals)
     inner_bytes = sum(portal.inner_bytes for portal in portals)
     total_bytes = sum(path.sent_bytes + path.control_bytes for portal in portals for path in portal.endpoint.paths)
-    rejected: dict[str, int] = {"malformed": 0, "forged": 0, "replayed": 0}
-    for portal in portals:
-        for cause, count in portal.endpoint.rejected.items():
-            rejected["replayed" if cause == "replayed" else "malformed"] += count
     return {
         "datagrams_sent": data + sum(difference[3] for difference in differences),
         "duplicates_ratio": duplicates / inner if inner else None,
         "overhead_ratio": total_bytes / inner_bytes - 1 if inner_bytes else None,
         "in_order_delay_s": recorder.in_order.summary(50, 95, 99),
-        "rejected": rejected,
+        "rejected": rejected_row(portal.endpoint.rejected for portal in portals),
         "ingress_drops": sum(portal.endpoint.ingress.drops for portal in portals),
         "recovered_packets": sum(portal.endpoint.incoming.recovered_packets for portal in portals),
     }

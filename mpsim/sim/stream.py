@@ -27,6 +27,7 @@ from mpsim.sim.clock import Clock
 from mpsim.sim.multipath import spread
 from mpsim.sim.wiring import PortalStation, Receive, Station, Wire
 from mpsim.tunnel import framing
+from mpsim.tunnel.datagrams import Sealed
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.schedulers import schedulers
 from mpsim.tunnel.wire import Datagram
@@ -127,7 +128,7 @@ class Stream:
         self._deliver = deliver
         self._writable = writable
         self._written = 0  # bytes, since the beginning
-        self._under_way: deque[tuple[int, Datagram]] = deque()  # (where its last byte is, datagram)
+        self._under_way: deque[tuple[int, Datagram | Sealed]] = deque()  # (where its last byte is, datagram)
         self._dirty = False
 
     def receivers(self) -> dict[object, Receive]:
@@ -146,7 +147,7 @@ class Stream:
         self.sender.start(now)
         self.sending.flush(now)
 
-    def write(self, datagram: Datagram) -> None:
+    def write(self, datagram: Datagram | Sealed) -> None:
         """Put a datagram at the end of the stream; `flush` lets it go."""
         size = datagram.size - self.headers
         self._unsent.available += size

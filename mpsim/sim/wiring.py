@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from mpsim.hosts.agent import Agent
 from mpsim.network.link import Link
 from mpsim.sim.clock import Clock
+from mpsim.tunnel.datagrams import Sealed
 from mpsim.tunnel.endpoint import Endpoint, pump
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.wire import Datagram
@@ -128,7 +129,7 @@ class Station:
 class Channel(Protocol):
     """What carries a path's datagrams where that is more than a wire."""
 
-    def write(self, datagram: Datagram) -> None:
+    def write(self, datagram: Datagram | Sealed) -> None:
         """Take a datagram."""
 
     def flush(self, now: float) -> None:
@@ -183,7 +184,8 @@ class PortalStation:
         self._busy = False
         self._now = 0.0
         self._fire = self.fire
-        self._send: Callable[[Datagram], object] = self._transmit if recode is None else self._transmit_recoded
+        through = recode is not None or endpoint.guard is not None
+        self._send: Callable[[Datagram], object] = self._transmit_recoded if through else self._transmit
         self._channels: list[Channel] = []
         self.delays: list[float] = []  # from ingress to release, s; the recorder drains it
         self.inner_bytes = 0
@@ -207,9 +209,12 @@ class PortalStation:
         if not self._busy:
             self._carry(now)
 
-    def receive(self, datagram: Datagram, now: float) -> None:
+    def receive(self, datagram: Datagram | Sealed, now: float) -> None:
         """Take a datagram from a path."""
-        self.endpoint.receive_datagram(datagram, datagram.path, now)
+        if isinstance(datagram, Sealed):
+            self.endpoint.receive_sealed(datagram, now)
+        else:
+            self.endpoint.receive_datagram(datagram, datagram.path, now)
         self._carry(now)
 
     def poke(self, now: float) -> None:
@@ -235,13 +240,18 @@ class PortalStation:
             wire.arm()
 
     def _write(self, datagram: Datagram) -> None:
-        self._channels[datagram.path].write(self._through_bytes(datagram))
+        copy = self._through_bytes(datagram)
+        if copy is not None:
+            self._channels[datagram.path].write(copy)
 
     def _transmit_recoded(self, datagram: Datagram) -> None:
         copy = self._through_bytes(datagram)
-        self.wires[copy.path].send(copy, copy.size, self._now)
+        if copy is not None:
+            self.wires[copy.path].send(copy, copy.size, self._now)
 
-    def _through_bytes(self, datagram: Datagram) -> Datagram:
+    def _through_bytes(self, datagram: Datagram) -> Datagram | Sealed | None:
+        if self.endpoint.guard is not None:
+            return self.endpoint.seal(datagram)
         if self._recode is None:
             return datagram
         copy = self._recode(datagram)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mpsim.tunnel.packet import Packet
 
-DATA, FEEDBACK, SKIP, PROBE, PARITY = range(5)
+DATA, FEEDBACK, SKIP, PROBE, PARITY, INITIATION, RESPONSE, COOKIE = range(8)
 FLAG_COPY, FLAG_REPAIR, FLAG_CONGESTION, FLAG_REPLY = 1, 2, 4, 8
 KNOWN_FLAGS = FLAG_COPY | FLAG_REPAIR | FLAG_CONGESTION | FLAG_REPLY
 
@@ -199,4 +199,35 @@ class Probe:
         self.size = overhead + PROBE_BODY
 
 
-Datagram = Data | Feedback | Skip | Probe
+class Handshake:
+    """A message of security/messages.py on its way, as the bytes it is; to: where to, None: the path's other end."""
+
+    __slots__ = ("data", "epoch", "flags", "path", "path_sequence", "size", "to")
+
+    def __init__(self, path: int, data: bytes, to: object = None, overhead: int = OVERHEAD) -> None:
+        self.epoch = int.from_bytes(data[4:8], "big")
+        self.path = path
+        self.path_sequence = self.flags = 0
+        self.data = data
+        self.to = to
+        self.size = len(data) + overhead - HEADER_SIZE - TAG_SIZE
+
+    @property
+    def type(self) -> int:
+        """Initiation, response or cookie."""
+        return self.data[0] & 0xF
+
+
+class Sealed:
+    """A datagram sealed by its session (tunnel/security), in a simulation: the bytes, and the inner packet beside them.
+
+    A simulated packet has no bytes; zeros of its length are encrypted in its place.
+    """
+
+    __slots__ = ("data", "packet", "path", "size")
+
+    def __init__(self, path: int, data: bytes, size: int, packet: Packet | None) -> None:
+        self.path, self.data, self.size, self.packet = path, data, size, packet
+
+
+Datagram = Data | Feedback | Skip | Probe | Handshake

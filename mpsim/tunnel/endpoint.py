@@ -19,9 +19,10 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import TYPE_CHECKING
 
 from mpsim.tunnel.announcing import announcements
-from mpsim.tunnel.datagrams import FLAG_REPLY, Data, Datagram, Feedback, Probe, Skip
+from mpsim.tunnel.datagrams import FLAG_REPLY, Data, Datagram, Feedback, Probe, Sealed, Skip
 from mpsim.tunnel.dispatch import Dispatch
 from mpsim.tunnel.incoming import Incoming, Release
 from mpsim.tunnel.ingress import Ingress
@@ -33,7 +34,11 @@ from mpsim.tunnel.reorder import ReorderBuffer
 from mpsim.tunnel.repair.base import Repair
 from mpsim.tunnel.repair.outlet import Repairs
 from mpsim.tunnel.schedulers.base import Scheduler
-from mpsim.tunnel.wire import MICROSECONDS, SEQUENCE_MASK, WireError, decode, elapsed, microseconds
+from mpsim.tunnel.wire import MICROSECONDS, SEQUENCE_MASK, WireError, decode, elapsed, encode, microseconds
+
+if TYPE_CHECKING:
+    from mpsim.tunnel.security.cookie import Address
+    from mpsim.tunnel.security.guard import Guard
 
 # A path that carried data this short a time ago is probed more often (s).
 ACTIVE = 1.0
@@ -57,6 +62,7 @@ class Endpoint:
         patience: how long the other end's resequencer waits for a packet, seconds; None: not known
         repairs: ways to make good what paths lose
         repair_patience: how long after its first sending a packet is worth sending again, seconds
+        guard: what makes datagrams authentic and fresh; None: nothing does (mode "none")
     """
 
     def __init__(
@@ -72,6 +78,7 @@ class Endpoint:
         patience: float | None = None,
         repairs: Sequence[Repair] = (),
         repair_patience: Callable[[], float] = lambda: PATIENCE,
+        guard: Guard | None = None,
     ) -> None:
         self.paths = list(paths)
         self.scheduler = scheduler
@@ -83,7 +90,8 @@ class Endpoint:
         self.dispatch = Dispatch(
             self.paths, scheduler, ingress, epoch=epoch, random=random, patience=patience, repairs=self.repairs
         )
-        self.rejected: Counter[str] = Counter()
+        self.guard = guard
+        self.rejected: Counter[str] = Counter() if guard is None else guard.rejected
         parity = any(repair.name == "parity" for repair in repairs)  # the other end has the same
         self.incoming = Incoming(len(paths), reorder, rejected=self.rejected, negative=negative, parity=parity)
         self._peer_epoch: int | None = None
@@ -121,6 +129,8 @@ class Endpoint:
         out = dispatch.out
         if out:
             dispatch.out = []
+        if self.guard is not None:
+            return [*self.guard.take(now), *out]
         return out
 
     def _send_feedback(self, path: Path, now: float) -> None:
@@ -137,6 +147,8 @@ class Endpoint:
         )
 
     def _send_control(self, path: Path, datagram: Feedback | Skip | Probe) -> None:
+        if self.guard is not None and not self.guard.ready:
+            return  # there is nothing yet to seal it by
         path.control_datagrams += 1
         path.control_bytes += datagram.size
         path.budget -= datagram.size
@@ -153,14 +165,58 @@ class Endpoint:
 
     # From the paths to the TUN.
 
-    def receive_bytes(self, data: bytes, path: int, now: float) -> None:
-        """Take a datagram's bytes from a path; what is damaged is counted in `rejected`, never raised."""
+    def to_bytes(self, datagram: Datagram) -> bytes | None:
+        """Return a datagram as it leaves; None: there is no session to seal it by. To be asked once for each."""
+        return encode(datagram) if self.guard is None else self.guard.seal(datagram)
+
+    def seal(self, datagram: Datagram) -> Sealed | None:
+        """Do as `to_bytes` does, in a simulation with a guard."""
+        data = self.to_bytes(datagram)
+        if data is None:
+            return None
+        return Sealed(datagram.path, data, datagram.size, datagram.packet if isinstance(datagram, Data) else None)
+
+    def receive_sealed(self, sealed: Sealed, now: float) -> None:
+        """Take what the other end's `seal` gave, after its way through the network."""
+        self.receive_bytes(sealed.data, sealed.path, now, packet=sealed.packet)
+
+    def receive_bytes(
+        self,
+        data: bytes,
+        path: int,
+        now: float,
+        source: Address | None = None,
+        packet: Packet | None = None,
+    ) -> None:
+        """Take a datagram's bytes from a path; what is damaged is counted in `rejected`, never raised.
+
+        source: the address that it came from, where a path may roam; packet: a simulated one, which has no bytes.
+        """
+        guard = self.guard
+        if guard is not None:
+            opened = guard.open(data, path, now, source)
+            if guard.renewed:
+                self._on_renewed(guard, now)
+            if opened is not None:
+                if packet is not None and isinstance(opened, Data):
+                    opened.packet = packet
+                self.receive_datagram(opened, path, now)
+            self._alarm = min(self._alarm, guard.next_timeout())
+            return
         try:
             datagram = decode(data, self.paths[path].overhead)
         except WireError as error:
             self.rejected[error.cause] += 1
             return
         self.receive_datagram(datagram, path, now)
+
+    def _on_renewed(self, guard: Guard, now: float) -> None:
+        """Probe at once by new keys: the other end uses them from then on."""
+        guard.renewed = False
+        for path in self.paths:
+            if path.carrier:
+                path.next_probe = now
+        self._alarm = min(self._alarm, now)
 
     def receive_datagram(self, datagram: Datagram, path: int, now: float) -> None:
         """Take a datagram that came in by path number `path`."""
@@ -178,7 +234,7 @@ class Endpoint:
             self._receive_feedback(datagram, now)
         elif isinstance(datagram, Probe):
             self._receive_probe(datagram, path, now)
-        else:
+        elif isinstance(datagram, Skip):
             self.incoming.skip(datagram, now)
 
     def _admit_epoch(self, datagram: Datagram, path: int, now: float) -> bool:
@@ -308,6 +364,8 @@ class Endpoint:
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due by now; harmless before."""
+        if self.guard is not None:
+            self.guard.on_time(now, [path.index for path in self.paths if path.carrier])
         if self._patient:
             self._be_patient(now)
         alarm = self.scheduler.next_timeout() or NEVER
@@ -321,6 +379,8 @@ class Endpoint:
             self.repairs.on_time(now)
             alarm = min(alarm, self.repairs.next_timeout())
         alarm = min(alarm, self.incoming.on_time(now), self._patient_until)
+        if self.guard is not None:
+            alarm = min(alarm, self.guard.next_timeout())
         # What rounding leaves due now is looked at again a tick of the wire's clock later.
         self._alarm = alarm if alarm > now else now + 1 / MICROSECONDS
 

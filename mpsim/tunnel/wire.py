@@ -1,7 +1,8 @@
 """The tunnel's datagrams, as objects and as bytes.
 
 Every datagram begins with this header (24 bytes, network byte order), then comes the body, and at
-the end a 16-byte authentication tag (zero in mode "none", but on the wire and in every budget):
+the end a 16-byte authentication tag (zero in mode "none", but on the wire and in every budget; in the
+others it covers the header, and in mode "aead" the body is encrypted: security/session.py):
 
      0                   1                   2                   3
      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -16,11 +17,12 @@ the end a 16-byte authentication tag (zero in mode "none", but on the wire and i
     +---------------------------------------------------------------+
     |               send time, microseconds modulo 2^32             |
     +-------------------------------+---------------+---------------+
-    |         parity block          | parity index  |   reserved    |
+    |         parity block          | parity index  |      key      |
     +-------------------------------+---------------+---------------+
 
     version   1
-    type      0 data, 1 feedback, 2 skip, 3 probe, 4 parity
+    type      0 data, 1 feedback, 2 skip, 3 probe, 4 parity; 5 initiation, 6 response, 7 cookie: handshake
+              messages (security/messages.py)
     flags     bit 0 copy, bit 1 repair (alone: sent again, or parity; both: reinjected), bit 2
               congestion mark (RFC 6040's CE, carried to the other end), bit 3 reply (probe), the others zero
     path      the path that the datagram travels on, 0 to 255
@@ -32,6 +34,8 @@ the end a 16-byte authentication tag (zero in mode "none", but on the wire and i
     send time         of the sender's clock, at the moment of sending
     parity block      parity: how many inner packets it protects, 1 to 255, consecutive in their class
     parity index      parity: which of their parity datagrams it is, from 0; with the block at most 255
+    key               modes "aead" and "mac": which of its keys the receiver needs, by the number that it gave them
+                      in the handshake, 1 to 255; otherwise 0
 
 Sequence numbers are the low 32 bits of an unlimited count; `expand` restores the rest.
 
@@ -81,6 +85,7 @@ from mpsim.tunnel.datagrams import (
     FLAG_REPAIR,
     FLAG_REPLY,
     HEADER_SIZE,
+    INITIATION,
     KNOWN_FLAGS,
     MOST_RANGES,
     MOST_SKIP_RANGES,
@@ -97,6 +102,7 @@ from mpsim.tunnel.datagrams import (
     Data,
     Datagram,
     Feedback,
+    Handshake,
     Parity,
     Probe,
     Skip,
@@ -136,10 +142,14 @@ __all__ = [
     "Skip",
     "WireError",
     "decode",
+    "decode_parts",
     "elapsed",
     "encode",
     "encode_data_header",
+    "encode_stand_in",
     "expand",
+    "handshake_header",
+    "is_handshake",
     "microseconds",
     "recode",
 ]
@@ -185,6 +195,8 @@ def elapsed(later_us: int, earlier_us: int) -> float:
 
 def encode(datagram: Datagram) -> bytes:
     """Return the bytes of a datagram, its tag zero."""
+    if isinstance(datagram, Handshake):
+        return datagram.data
     if isinstance(datagram, Data):
         payload = datagram.packet.payload
         body = payload if isinstance(payload, bytes) else bytes(datagram.packet.size)
@@ -207,6 +219,22 @@ def encode_data_header(datagram: Data) -> bytes:
         datagram.index,
         0,
     )
+
+
+def handshake_header(kind: int, epoch: int, path: int, sent_us: int) -> bytes:
+    """Return the 24 header bytes of a handshake message."""
+    return _HEADER.pack(VERSION << 4 | kind, 0, path, 0, epoch, 0, 0, sent_us, 0, 0, 0)
+
+
+def encode_stand_in(datagram: Data) -> bytes:
+    """Return the bytes of data whose packet has none: an IPv4 header of its length and zeros stand for it."""
+    size = datagram.packet.size
+    return b"".join((encode_data_header(datagram), struct.pack("!BBH", 0x45, 0, size), bytes(size - 4), _TAG))
+
+
+def is_handshake(data: bytes) -> bool:
+    """Return whether bytes say of themselves that they are a handshake message."""
+    return len(data) > HEADER_SIZE and data[0] >> 4 == VERSION and data[0] & 0xF >= INITIATION
 
 
 def _control_header(datagram: Feedback | Skip | Probe) -> bytes:
@@ -261,14 +289,18 @@ def decode(data: bytes, overhead: int = OVERHEAD) -> Datagram:
     """
     if len(data) < HEADER_SIZE + TAG_SIZE:
         raise WireError("truncated")
-    header = _HEADER.unpack_from(data)
+    return decode_parts(data, data[HEADER_SIZE:-TAG_SIZE], overhead)
+
+
+def decode_parts(head: bytes, body: bytes, overhead: int = OVERHEAD) -> Datagram:
+    """Do as `decode` does, with the header (what `head` begins with) and the body apart."""
+    header = _HEADER.unpack_from(head)
     kind, flags, path, cls, epoch, tunnel_sequence, path_sequence, sent_us, block, index, reserved = header
     if kind >> 4 != VERSION:
         raise WireError("version")
     if flags & ~KNOWN_FLAGS or reserved:
         raise WireError("reserved")
     kind &= 0xF
-    body = data[HEADER_SIZE:-TAG_SIZE]
     if kind == DATA:
         try:
             packet = Packet.from_bytes(body)
@@ -286,17 +318,14 @@ def decode(data: bytes, overhead: int = OVERHEAD) -> Datagram:
 def recode(datagram: Datagram, overhead: int = OVERHEAD) -> Datagram:
     """Return a datagram after a way through bytes, its inner packet the same object.
 
-    For the simulation's check that nothing depends on what the wire does not carry. A simulated inner
-    packet has no bytes: an IPv4 header of its length and zeros stand for it.
+    For the simulation's check that nothing depends on what the wire does not carry.
     """
     if not isinstance(datagram, Data):
         return decode(encode(datagram), overhead)
-    packet = datagram.packet
-    stand_in = struct.pack("!BBH", 0x45, 0, packet.size) + bytes(packet.size - 4)
-    copy = decode(b"".join((encode_data_header(datagram), stand_in, _TAG)), overhead)
+    copy = decode(encode_stand_in(datagram), overhead)
     if not isinstance(copy, Data):
         raise AssertionError("data came back as something else")
-    copy.packet = packet
+    copy.packet = datagram.packet
     return copy
 
 
