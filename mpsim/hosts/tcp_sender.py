@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from mpsim.hosts.delivery import Delivery
 from mpsim.hosts.rack import Rack, Transmission
 from mpsim.hosts.recovery import Scoreboard
 from mpsim.hosts.repair import Repair
@@ -19,6 +18,7 @@ from mpsim.hosts.segments import HEADER, SYN_OPTIONS, Ack, Segment
 from mpsim.hosts.supply import Source, Transfer
 from mpsim.hosts.timers import HAIR, MAX_RTO, NEVER, Timers
 from mpsim.tunnel.congestion.base import AckSample, CongestionController
+from mpsim.tunnel.delivery import Delivery
 from mpsim.tunnel.packet import CLASS_TCP, Packet
 
 # Linux's default tcp_rmem allows 6 MiB; auto-tuning follows the flow, so the limit is what counts.
@@ -384,17 +384,8 @@ class TcpSender:
         if not self.in_flight:
             delivery.on_idle_over(now)
         self._order += 1
-        sent = Transmission(
-            index,
-            now,
-            length,
-            self._order,
-            again,
-            delivery.delivered,
-            delivery.time,
-            delivery.first_sent,
-            delivery.app_limited > 0,
-        )
+        sent = Transmission(index, length, now, self._order, again)
+        delivery.note(sent)
         self._outstanding[index] = sent
         self._flight.append(sent)
         self.in_flight += self.mss

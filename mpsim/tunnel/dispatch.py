@@ -135,7 +135,7 @@ class Dispatch:
         for path in self.eligible:
             in_flight = path.bytes_in_flight
             if in_flight + path.mss <= path.cwnd:
-                path.app_limited = path.delivered + in_flight or 1
+                path.delivery.on_no_data(in_flight)
 
     def _schedule(self, now: float) -> None:  # noqa: C901  # asked for with every packet: written out, not called
         ingress = self.ingress

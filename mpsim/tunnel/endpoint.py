@@ -85,7 +85,7 @@ class Endpoint:
         self.ingress = ingress
         self.epoch = epoch
         self.announce = announce
-        negative = any(path.detection.negative for path in paths)
+        negative = any(path.flight.detection.negative for path in paths)
         self.repairs = Repairs(repairs, paths=self.paths, epoch=epoch, patience=repair_patience)
         self.dispatch = Dispatch(
             self.paths, scheduler, ingress, epoch=epoch, random=random, patience=patience, repairs=self.repairs
@@ -272,8 +272,8 @@ class Endpoint:
             self.scheduler.on_acked(path, acked, now)
         if lost:
             self._abandon(path, lost, now)
-        if path.lost_at < self._alarm:
-            self._alarm = path.lost_at
+        if path.flight.lost_at < self._alarm:
+            self._alarm = path.flight.lost_at
         if path.clocked:
             self._alarm = min(self._alarm, path.clock())
 
