@@ -132,9 +132,9 @@ class TcpSender:
     def can_send(self) -> bool:
         """Return whether a full segment of new data would leave at once."""
         outstanding = self._outstanding
-        if not self._connected or self._stopped or self._is_receiver_full():
+        if not self._connected or self._stopped:
             return False
-        if self.timers.paced_at < NEVER:
+        if outstanding.next_index - outstanding.una >= self._window_segments or self.timers.paced_at < NEVER:
             return False
         return outstanding.in_flight + self.mss <= self.window + 0.5 or not outstanding.segments
 
@@ -313,10 +313,10 @@ class TcpSender:
                 break
 
     def _may_send_new(self) -> bool:
-        return not self._stopped and not self._is_receiver_full() and self._more()
-
-    def _is_receiver_full(self) -> bool:
-        return self._outstanding.next_index - self._outstanding.una >= self._window_segments
+        outstanding = self._outstanding
+        if self._stopped or outstanding.next_index - outstanding.una >= self._window_segments:
+            return False
+        return self._more()
 
     def _more(self) -> bool:
         return self._source is None or self._source.available > 0

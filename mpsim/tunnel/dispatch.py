@@ -234,7 +234,7 @@ class Dispatch:
         """Send what was put on paths' own queues."""
         for path in self.paths:
             queue = path.queue
-            while queue and path.window_open(queue[0][0].size, now):
+            while queue and path.can_send(queue[0][0].size, now, ahead=True):
                 packet, cls, sequence, flags = queue.popleft()
                 path.queued_bytes -= packet.size
                 self._queued -= 1

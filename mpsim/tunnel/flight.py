@@ -55,22 +55,24 @@ class Flight:
         return acked, largest
 
     def _take(self, ranges: Sequence[tuple[int, int]], shift: int, horizon: int) -> list[Data]:
-        """Take what `ranges` contain up to `horizon`; what lies between them has been passed over."""
+        """Take what `ranges` contain up to `horizon`; all else up to there has been passed over."""
         flight = self.sent
-        acked: list[Data] = []
         if not self.missing and flight and flight[0].path_sequence >= ranges[0][0] + shift:
+            acked: list[Data] = []
             while flight and flight[0].path_sequence <= horizon:
                 acked.append(flight.popleft())
             return acked
-        candidates = self.missing
+        missing = self.missing
         while flight and flight[0].path_sequence <= horizon:
-            candidates.append(flight.popleft())
-        if not candidates:
-            return acked
+            missing.append(flight.popleft())
+        return self._take_missing(ranges, shift) if missing else []
+
+    def _take_missing(self, ranges: Sequence[tuple[int, int]], shift: int) -> list[Data]:
+        acked: list[Data] = []
         kept: list[Data] = []
         ascending = ranges[::-1]
         position, count = 0, len(ascending)
-        for sent in candidates:
+        for sent in self.missing:
             number = sent.path_sequence - shift
             while position < count and ascending[position][1] < number:
                 position += 1
@@ -79,6 +81,8 @@ class Flight:
             else:
                 kept.append(sent)
         self.missing = kept
+        if not kept:
+            self.lost_at = NEVER
         return acked
 
     def pass_over(self, before: float) -> None:
@@ -87,11 +91,8 @@ class Flight:
         while flight and flight[0].time < before:
             self.missing.append(flight.popleft())
 
-    def sift(self, path: RttView, now: float) -> Sequence[Data]:
+    def sift(self, path: RttView, now: float) -> list[Data]:
         """Take out what was passed over and is lost by now, the oldest first."""
-        if not self.missing:
-            self.lost_at = NEVER
-            return ()
         lost, self.lost_at = self.detection.sift(self.missing, self.largest_acked, path, now)
         return lost
 

@@ -152,13 +152,12 @@ class Path(Liveness):
         """Bytes between losses: the last two, or since the last."""
         return self._losses.interval(self.delivery.delivered)
 
-    def can_send(self, size: int, now: float) -> bool:
-        """Return whether an inner packet of `size` bytes would leave at once."""
-        return not self.queue and self.window_open(size, now)
+    def can_send(self, size: int, now: float, *, ahead: bool = False) -> bool:
+        """Return whether an inner packet of `size` bytes would leave at once.
 
-    def window_open(self, size: int, now: float) -> bool:
-        """Return whether the head of this path's own queue, `size` bytes, may leave."""
-        if not self.up:
+        ahead: it need not wait for this path's own queue, being its head or a repair.
+        """
+        if not self.up or (self.queue and not ahead):
             return False
         size += self.overhead
         if (self.bytes_in_flight + size > self.cwnd and self.bytes_in_flight) or size > self.budget:
@@ -237,7 +236,7 @@ class Path(Liveness):
             self._marks = feedback.marks
             self.congestion.on_congestion_mark(now, acked[-1].time if acked else now)
             self.cwnd = self.congestion.cwnd
-        return acked_bytes, self._take_lost(now)
+        return acked_bytes, self._take_lost(now) if self.flight.missing else ()
 
     def _on_acked(self, acked: list[Data], feedback: Feedback, largest: int, now: float) -> int:
         newest = acked[-1]
