@@ -234,6 +234,18 @@ def test_losses_and_marks_reach_the_algorithm() -> None:
     assert control.marks == 2
 
 
+def test_recovery_ends_though_one_answer_has_taken_the_loss_ratio_to_zero() -> None:
+    bench = Bench(Recording())
+    bench.send(1.0, 300)
+    bench.hear(1.05, (1, 3))
+    assert bench.path.loss_ratio == pytest.approx(1 / 256)
+    bench.hear(1.06, (1, 299))  # all sent before the loss was noticed
+    assert (bench.path.loss_ratio, bench.path.in_recovery) == (0.0, True)
+    bench.send(1.1)
+    bench.hear(1.15, (1, 300))
+    assert not bench.path.in_recovery
+
+
 def test_a_window_admits_what_fits() -> None:
     bench = Bench()
     path = bench.path
