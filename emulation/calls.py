@@ -18,6 +18,7 @@ from typing import Any
 from emulation import addresses as at
 from emulation.capturing import UDP, Seen
 from emulation.doctor import SIPP
+from emulation.ends import HostedFlow
 from emulation.traffic import END_TIMEOUT, SERVER_TIMEOUT, Plan, Starter
 from emulation.waiting import wait_until
 from mpsim.errors import WorldError
@@ -38,19 +39,11 @@ _NUMBERS = 1 << 16  # RTP sequence numbers (RFC 3550, section 5.1)
 _VERSION_2 = 2
 
 
-class CallFlow:
-    """A call while the run goes on.
-
-    Parameters
-        plan: the flow
-        hosts: where programs are started
-        folder: of the run
-    """
+class CallFlow(HostedFlow):
+    """A call while the run goes on; its two ends are SIPp's."""
 
     def __init__(self, plan: Plan, hosts: Starter, folder: Path) -> None:
-        self.plan = plan
-        self._hosts = hosts
-        self._folder = folder
+        super().__init__(plan, hosts, folder)
         self._phones: dict[str, subprocess.Popen[bytes]] = {}
         assert plan.spec.hangup is not None  # the scenario filled it in
         self._interval, self._allowed = keep_alive(plan.spec.hangup)

@@ -17,13 +17,7 @@ MODULE = "emulation.replay"
 
 
 class ReplayedFlow(ProgramFlow):
-    """A replayed flow while the run goes on; its schedule was written before, its ends are "send" and "receive".
-
-    Parameters
-        plan: the flow
-        hosts: where programs are started
-        folder: of the run
-    """
+    """A replayed flow while the run goes on; its schedule was written before, its ends are "send" and "receive"."""
 
     def __init__(self, plan: Plan, hosts: Starter, folder: Path) -> None:
         super().__init__(plan, hosts, folder)
