@@ -10,52 +10,39 @@ the 95 % bootstrap interval of their difference has room for none.
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments import bootstrap, matrix
-from experiments.base import (
-    EMULATION,
-    Outcome,
-    Spread,
-    Timing,
-    Trial,
-    left_out,
-    run_rows,
-    run_trials,
-    scenario_of,
-    values_of,
-    worlds_of,
-    write_table,
+from experiments import matrix
+from experiments.base import EMULATION, Outcome, Timing, Trial, left_out, run_trials, worlds_of, write_runs
+from experiments.kernel_comparison import (
+    DIRECTION,
+    JUDGED_LOSS,
+    NUMBERS,
+    PLACE,
+    Measured,
+    Place,
+    compare,
+    measured_rows,
 )
-from experiments.tables import as_markdown, as_text
+from experiments.tables import as_markdown, as_text, write_table
 from mpsim.errors import WorldError
 from mpsim.tunnel.congestion import controllers
-from mpsim.worlds import SIMULATION
 
 RATE = "16Mbit"
 ROUND_TRIPS = (20, 50, 100)  # ms
 LOSSES = (0.0, 0.001, 0.005, 0.01, 0.03)  # of the data's direction
 QUEUES = {"1bdp": "1 BDP", "100p": "100 packets"}
 KERNEL = ("newreno", "cubic", "bbr")
-LIMITS = {"newreno": 0.10, "cubic": 0.10, "bbr": 0.15}
-JUDGED_LOSS = 0.01  # at most
 UNLIMITED = "none"  # has no window: the receiver's would be measured
-DIRECTION = "inbound"
 FULL = Timing(warmup=5.0, duration=30.0, repetitions=5)
 QUICK = Timing(warmup=2.0, duration=5.0, repetitions=1)
 STEADY_REPETITIONS = 2  # without random loss only the start differs
-GOODPUT, DELAY = "flow.download.goodput_bps", f"link.link.{DIRECTION}.queue_delay_s.p50"
-NUMBERS = {"goodput_bps": GOODPUT, "queue_delay_s": DELAY}
-PLACE = ("congestion", "round_trip_ms", "loss", "queue")
 COMMITTED = Path(__file__).parents[1] / "results" / "congestion" / "kernel.csv"
 BPS_PER_MBIT = 1e6
 MS_PER_S = 1e3
-
-Place = tuple[str, int, float, str]
 
 
 def simulated_controls() -> list[str]:
@@ -93,11 +80,7 @@ def raw_scenario(congestion: str, round_trip_ms: int, loss: float, queue: str) -
 def trials_of(timing: Timing, worlds: Sequence[str]) -> list[Trial]:
     """Give every run; a repetition is complete before the next begins."""
     return [
-        Trial(
-            {**dict(zip(PLACE, place, strict=True)), "repetition": repetition},
-            world,
-            scenario_of(raw_scenario(*place), timing, seed=repetition),
-        )
+        Trial.of(raw_scenario(*place), dict(zip(PLACE, place, strict=True)), timing, world, repetition)
         for world in worlds
         for repetition in range(1, timing.repetitions + 1)
         for place in _places(kernel_controls() if world == EMULATION else simulated_controls())
@@ -113,86 +96,6 @@ def _places(controls: Sequence[str]) -> Iterator[Place]:
                     yield control, round_trip, loss, queue
 
 
-class Measured:
-    """What the kernel did, run by run, as kernel.csv holds it."""
-
-    def __init__(self, rows: Sequence[Mapping[str, str]] = ()) -> None:
-        self.rows = rows
-
-    @classmethod
-    def read(cls, *paths: Path) -> Measured:
-        """Read the first of these files that is there; nothing, if none is."""
-        for path in paths:
-            if path.exists():
-                with path.open(newline="", encoding="utf-8") as file:
-                    return cls(list(csv.DictReader(file)))
-        return cls()
-
-    def values(self, place: Place, column: str) -> list[float]:
-        """Give a number of each run at a place."""
-        control, round_trip, loss, queue = place
-        return [
-            float(row[column])
-            for row in self.rows
-            if (row["congestion"], row["queue"]) == (control, queue)
-            and int(row["round_trip_ms"]) == round_trip
-            and math.isclose(float(row["loss"]), loss)
-        ]
-
-    @property
-    def kernels(self) -> str:
-        """The kernels that were measured."""
-        return ", ".join(dict.fromkeys(row["kernel"] for row in self.rows))
-
-
-def measured_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Give the rows of kernel.csv: the believed runs in emulation."""
-    return [
-        {
-            "kernel": one.data["versions"]["kernel"],
-            **one.trial.labels,
-            **{column: one.number(key) for column, key in NUMBERS.items()},
-        }
-        for one in outcomes
-        if one.trial.world == EMULATION and one.believed
-    ]
-
-
-def compare(outcomes: Sequence[Outcome], kernel: Measured) -> list[dict[str, Any]]:
-    """Give one row a cell: both sides' medians, their difference, its interval, and a verdict."""
-    return [_row(place, outcomes, kernel) for place in _places(simulated_controls())]
-
-
-def _row(place: Place, outcomes: Sequence[Outcome], kernel: Measured) -> dict[str, Any]:
-    labels = dict(zip(PLACE, place, strict=True))
-    goodput = values_of(outcomes, GOODPUT, world=SIMULATION, **labels)
-    theirs = kernel.values(place, "goodput_bps")
-    low, high = bootstrap.interval(goodput, theirs)
-    row = {
-        **labels,
-        "goodput_bps": Spread.of(goodput).median,
-        "queue_delay_s": Spread.of(values_of(outcomes, DELAY, world=SIMULATION, **labels)).median,
-        "n": len(goodput),
-        "kernel_goodput_bps": Spread.of(theirs).median,
-        "kernel_queue_delay_s": Spread.of(kernel.values(place, "queue_delay_s")).median,
-        "kernel_n": len(theirs),
-        "difference": bootstrap.relative_difference(goodput, theirs),
-        "low": low,
-        "high": high,
-    }
-    return {**row, "verdict": verdict(row)}
-
-
-def verdict(row: Mapping[str, Any]) -> str:
-    """Judge a cell: "within" its limit, "not shown" to be beyond it, or "BEYOND"; empty if not judged."""
-    apart = row["difference"]
-    if math.isnan(apart) or row["loss"] > JUDGED_LOSS:
-        return ""
-    if abs(apart) <= LIMITS[row["congestion"]]:
-        return "within"
-    return "not shown" if row["low"] <= 0 <= row["high"] else "BEYOND"
-
-
 class Congestion:
     """Every congestion control in every cell, and the kernel's beside it."""
 
@@ -205,11 +108,11 @@ class Congestion:
         timing = QUICK if quick else FULL
         worlds = worlds_of(world)
         outcomes = run_trials(trials_of(timing, worlds), out, "congestion")
-        write_table(out / "runs.csv", run_rows(outcomes, NUMBERS))
+        write_runs(out, outcomes, NUMBERS)
         if EMULATION in worlds:
             write_table(out / "kernel.csv", measured_rows(outcomes))
         kernel = Measured.read(out / "kernel.csv", COMMITTED)
-        rows = [row for row in compare(outcomes, kernel) if row["n"] or row["kernel_n"]]
+        rows = [row for row in compare(_places(simulated_controls()), outcomes, kernel) if row["n"] or row["kernel_n"]]
         write_table(out / "congestion.csv", rows)
         files = draw(rows, out / "congestion", timing)
         missing = [name for name in KERNEL if name not in kernel_controls()] if EMULATION in worlds else []

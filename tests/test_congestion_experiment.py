@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from experiments import bootstrap, congestion
+from experiments import bootstrap, congestion, kernel_comparison
 from experiments.base import EMULATION, Timing, run_trials
 from mpsim.workers import LocalWorkers
 from mpsim.worlds import SIMULATION
@@ -55,7 +55,7 @@ def row(congestion_control: str, difference: float, low: float, high: float, los
     ],
 )
 def test_verdicts(cell: dict[str, object], verdict: str) -> None:
-    assert congestion.verdict(cell) == verdict
+    assert kernel_comparison.verdict(cell) == verdict
 
 
 def test_every_cell_is_in_every_world(monkeypatch: pytest.MonkeyPatch) -> None:
