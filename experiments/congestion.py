@@ -1,7 +1,8 @@
 """Each congestion control alone on one link, and beside it what Linux makes of the same link.
 
 One TCP flow over 16 Mbit/s for each of three round-trip times, five probabilities of loss and two queues: its goodput
-and the delay of the link's queue. The kernel's reno, cubic and bbr are measured in emulation over the same links
+and the delay of the link's queue. A run has a link and a flow for each round-trip time, which share nothing: emulation
+takes as long as the clock does. The kernel's reno, cubic and bbr are measured in emulation over the same links
 (``--world emulation`` writes kernel.csv); where nobody has done so in the folder, the committed measurement counts.
 
 Criterion: the simulated goodput is within 10 % of the kernel's median (bbr: 15 %) in each cell of at most 1 % loss, or
@@ -45,12 +46,11 @@ LIMITS = {"newreno": 0.10, "cubic": 0.10, "bbr": 0.15}
 JUDGED_LOSS = 0.01  # at most
 UNLIMITED = "none"  # has no window: the receiver's would be measured
 DIRECTION = "inbound"
-FULL = Timing(warmup=5.0, duration=30.0, repetitions=5)
-QUICK = Timing(warmup=2.0, duration=5.0, repetitions=1)
+FULL = {SIMULATION: Timing(5.0, 30.0, repetitions=5), EMULATION: Timing(5.0, 30.0, repetitions=3)}
+QUICK = dict.fromkeys(FULL, Timing(2.0, 5.0, repetitions=1))
 STEADY_REPETITIONS = 2  # without random loss only the start differs
-GOODPUT, DELAY = "flow.download.goodput_bps", f"link.link.{DIRECTION}.queue_delay_s.p50"
-NUMBERS = {"goodput_bps": GOODPUT, "queue_delay_s": DELAY}
-PLACE = ("congestion", "round_trip_ms", "loss", "queue")
+RUN = ("congestion", "loss", "queue")  # what tells one run from another
+PLACE = ("congestion", "round_trip_ms", "loss", "queue")  # and one cell
 COMMITTED = Path(__file__).parents[1] / "results" / "congestion" / "kernel.csv"
 BPS_PER_MBIT = 1e6
 MS_PER_S = 1e3
@@ -77,31 +77,40 @@ def kernel_controls() -> list[str]:
     return found
 
 
-def raw_scenario(congestion: str, round_trip_ms: int, loss: float, queue: str) -> dict[str, Any]:
+def raw_scenario(congestion: str, loss: float, queue: str) -> dict[str, Any]:
     """Give one scenario as a mapping."""
-    wire = {
-        "name": "link",
-        "rate": RATE,
-        "delay": f"{round_trip_ms / 2:g}ms",
-        "queue": queue,
-        "loss": {"down": loss, "up": 0.0},
-    }
-    flow = {"name": "download", "kind": "tcp", "congestion": congestion, "direction": DIRECTION}
-    return {"name": "congestion", "link": [wire], "flow": [flow]}
+    names = {round_trip: f"rtt{round_trip}" for round_trip in ROUND_TRIPS}
+    links = [
+        {"name": name, "rate": RATE, "delay": f"{ms / 2:g}ms", "queue": queue, "loss": {"down": loss, "up": 0.0}}
+        for ms, name in names.items()
+    ]
+    flows = [
+        {"name": name, "kind": "tcp", "congestion": congestion, "direction": DIRECTION, "via": name}
+        for name in names.values()
+    ]
+    return {"name": "congestion", "link": links, "flow": flows}
 
 
-def trials_of(timing: Timing, worlds: Sequence[str]) -> list[Trial]:
+def numbers_of(round_trip_ms: int) -> dict[str, str]:
+    """Give the keys of one round-trip time's numbers in a run, by column."""
+    name = f"rtt{round_trip_ms}"
+    return {"goodput_bps": f"flow.{name}.goodput_bps", "queue_delay_s": f"link.{name}.{DIRECTION}.queue_delay_s.p50"}
+
+
+def trials_of(timings: Mapping[str, Timing], worlds: Sequence[str]) -> list[Trial]:
     """Give every run; a repetition is complete before the next begins."""
     return [
         Trial(
-            {**dict(zip(PLACE, place, strict=True)), "repetition": repetition},
+            {"congestion": control, "loss": loss, "queue": queue, "repetition": repetition},
             world,
-            scenario_of(raw_scenario(*place), timing, seed=repetition),
+            scenario_of(raw_scenario(control, loss, queue), timings[world], seed=repetition),
         )
         for world in worlds
-        for repetition in range(1, timing.repetitions + 1)
-        for place in _places(kernel_controls() if world == EMULATION else simulated_controls())
-        if place[2] or repetition <= STEADY_REPETITIONS
+        for repetition in range(1, timings[world].repetitions + 1)
+        for queue in QUEUES
+        for loss in LOSSES
+        for control in (kernel_controls() if world == EMULATION else simulated_controls())
+        if loss or repetition <= STEADY_REPETITIONS
     ]
 
 
@@ -151,10 +160,12 @@ def measured_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
         {
             "kernel": one.data["versions"]["kernel"],
             **one.trial.labels,
-            **{column: one.number(key) for column, key in NUMBERS.items()},
+            "round_trip_ms": round_trip,
+            **{column: one.number(key) for column, key in numbers_of(round_trip).items()},
         }
         for one in outcomes
         if one.trial.world == EMULATION and one.believed
+        for round_trip in ROUND_TRIPS
     ]
 
 
@@ -165,13 +176,15 @@ def compare(outcomes: Sequence[Outcome], kernel: Measured) -> list[dict[str, Any
 
 def _row(place: Place, outcomes: Sequence[Outcome], kernel: Measured) -> dict[str, Any]:
     labels = dict(zip(PLACE, place, strict=True))
-    goodput = values_of(outcomes, GOODPUT, world=SIMULATION, **labels)
+    keys = numbers_of(place[1])
+    told = {"world": SIMULATION, **{name: labels[name] for name in RUN}}
+    goodput = values_of(outcomes, keys["goodput_bps"], **told)
     theirs = kernel.values(place, "goodput_bps")
     low, high = bootstrap.interval(goodput, theirs)
     row = {
         **labels,
         "goodput_bps": Spread.of(goodput).median,
-        "queue_delay_s": Spread.of(values_of(outcomes, DELAY, world=SIMULATION, **labels)).median,
+        "queue_delay_s": Spread.of(values_of(outcomes, keys["queue_delay_s"], **told)).median,
         "n": len(goodput),
         "kernel_goodput_bps": Spread.of(theirs).median,
         "kernel_queue_delay_s": Spread.of(kernel.values(place, "queue_delay_s")).median,
@@ -202,10 +215,12 @@ class Congestion:
 
     def run(self, world: str, out: Path, quick: bool) -> str:
         """Run, write runs.csv, congestion.csv, congestion.md and a figure (and kernel.csv); give the table."""
-        timing = QUICK if quick else FULL
+        timings = QUICK if quick else FULL
+        timing = timings[SIMULATION]
         worlds = worlds_of(world)
-        outcomes = run_trials(trials_of(timing, worlds), out, "congestion")
-        write_table(out / "runs.csv", run_rows(outcomes, NUMBERS))
+        outcomes = run_trials(trials_of(timings, worlds), out, "congestion")
+        columns = {f"{key}_rtt{ms}": number for ms in ROUND_TRIPS for key, number in numbers_of(ms).items()}
+        write_table(out / "runs.csv", run_rows(outcomes, columns))
         if EMULATION in worlds:
             write_table(out / "kernel.csv", measured_rows(outcomes))
         kernel = Measured.read(out / "kernel.csv", COMMITTED)
