@@ -12,21 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.base import (
-    EMULATION,
-    Outcome,
-    Spread,
-    Timing,
-    Trial,
-    left_out,
-    run_rows,
-    run_trials,
-    scenario_of,
-    values_of,
-    worlds_of,
-    write_table,
-)
-from experiments.tables import as_markdown, as_text
+from experiments.base import EMULATION, Outcome, Timing, Trial, left_out, run_trials, spread_of, worlds_of, write_runs
+from experiments.tables import as_markdown, as_text, write_table
 from mpsim.scenario import limits
 from mpsim.tunnel.congestion import controllers
 from mpsim.tunnel.repair import repairs
@@ -87,11 +74,7 @@ def raw_scenario(part: Part) -> dict[str, Any]:
 def trials_of(timings: Mapping[str, Timing], worlds: Sequence[str]) -> list[Trial]:
     """Give every run; a repetition is complete before the next begins."""
     return [
-        Trial(
-            {"kind": part.kind, "name": part.name, "repetition": repetition},
-            world,
-            scenario_of(raw_scenario(part), timings[world], seed=repetition),
-        )
+        Trial.of(raw_scenario(part), {"kind": part.kind, "name": part.name}, timings[world], world, repetition)
         for world in worlds
         for repetition in range(1, timings[world].repetitions + 1)
         for part in parts()
@@ -106,12 +89,12 @@ def summarise(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
         row: dict[str, Any] = dict(labels)
         for world in WORLDS:
             own = [one for one in outcomes if one.trial.world == world and one.has(labels)]
-            goodput = Spread.of(values_of(own, GOODPUT))
+            goodput = spread_of(own, GOODPUT)
             row |= {
                 f"{world}_goodput_bps": goodput.median,
                 f"{world}_p25_bps": goodput.low,
                 f"{world}_p75_bps": goodput.high,
-                f"{world}_efficiency": Spread.of(values_of(own, EFFICIENCY)).median,
+                f"{world}_efficiency": spread_of(own, EFFICIENCY).median,
                 f"{world}_valid": sum(one.believed for one in own),
                 f"{world}_n": len(own),
                 f"{world}_why_not": "; ".join(dict.fromkeys(one.why_not for one in own if not one.believed)),
@@ -131,7 +114,7 @@ class Catalogue:
         timings = QUICK if quick else FULL
         outcomes = run_trials(trials_of(timings, worlds_of(world)), out, "catalogue", strict=False)
         rows = summarise(outcomes)
-        write_table(out / "runs.csv", run_rows(outcomes, NUMBERS))
+        write_runs(out, outcomes, NUMBERS)
         write_table(out / "catalogue.csv", rows)
         cells = [_cells(row) for row in rows]
         (out / "catalogue.md").write_text(_page(cells, timings[SIMULATION]), encoding="utf-8")
