@@ -1,7 +1,8 @@
 """Each congestion control alone on one link, and beside it what Linux makes of the same link.
 
 One TCP flow over 16 Mbit/s for each of three round-trip times, five probabilities of loss and two queues: its goodput
-and the delay of the link's queue. The kernel's reno, cubic and bbr are measured in emulation over the same links
+and the delay of the link's queue. A run has a link and a flow for each round-trip time, which share nothing: emulation
+takes as long as the clock does. The kernel's reno, cubic and bbr are measured in emulation over the same links
 (``--world emulation`` writes kernel.csv); where nobody has done so in the folder, the committed measurement counts.
 
 Criterion: the simulated goodput is within 10 % of the kernel's median (bbr: 15 %) in each cell of at most 1 % loss, or
@@ -20,8 +21,8 @@ from experiments.base import EMULATION, Outcome, Timing, Trial, left_out, run_tr
 from experiments.kernel_comparison import (
     DIRECTION,
     JUDGED_LOSS,
-    NUMBERS,
-    PLACE,
+    ROUND_TRIPS,
+    RUN_NUMBERS,
     Measured,
     Place,
     compare,
@@ -30,16 +31,17 @@ from experiments.kernel_comparison import (
 from experiments.tables import as_markdown, as_text, write_table
 from mpsim.errors import WorldError
 from mpsim.tunnel.congestion import controllers
+from mpsim.worlds import SIMULATION
 
 RATE = "16Mbit"
-ROUND_TRIPS = (20, 50, 100)  # ms
 LOSSES = (0.0, 0.001, 0.005, 0.01, 0.03)  # of the data's direction
 QUEUES = {"1bdp": "1 BDP", "100p": "100 packets"}
 KERNEL = ("newreno", "cubic", "bbr")
 UNLIMITED = "none"  # has no window: the receiver's would be measured
-FULL = Timing(warmup=5.0, duration=30.0, repetitions=5)
-QUICK = Timing(warmup=2.0, duration=5.0, repetitions=1)
+FULL = dict.fromkeys((SIMULATION, EMULATION), Timing(5.0, 30.0, repetitions=3))
+QUICK = dict.fromkeys(FULL, Timing(2.0, 5.0, repetitions=1))
 STEADY_REPETITIONS = 2  # without random loss only the start differs
+UNJUDGED_REPETITIONS = 1  # of what the kernel has no counterpart to here
 COMMITTED = Path(__file__).parents[1] / "results" / "congestion" / "kernel.csv"
 BPS_PER_MBIT = 1e6
 MS_PER_S = 1e3
@@ -64,28 +66,41 @@ def kernel_controls() -> list[str]:
     return found
 
 
-def raw_scenario(congestion: str, round_trip_ms: int, loss: float, queue: str) -> dict[str, Any]:
+def raw_scenario(congestion: str, loss: float, queue: str) -> dict[str, Any]:
     """Give one scenario as a mapping."""
-    wire = {
-        "name": "link",
-        "rate": RATE,
-        "delay": f"{round_trip_ms / 2:g}ms",
-        "queue": queue,
-        "loss": {"down": loss, "up": 0.0},
-    }
-    flow = {"name": "download", "kind": "tcp", "congestion": congestion, "direction": DIRECTION}
-    return {"name": "congestion", "link": [wire], "flow": [flow]}
+    links = [
+        {"name": name, "rate": RATE, "delay": f"{ms / 2:g}ms", "queue": queue, "loss": {"down": loss, "up": 0.0}}
+        for ms, name in ROUND_TRIPS.items()
+    ]
+    flows = [
+        {"name": name, "kind": "tcp", "congestion": congestion, "direction": DIRECTION, "via": name}
+        for name in ROUND_TRIPS.values()
+    ]
+    return {"name": "congestion", "link": links, "flow": flows}
 
 
-def trials_of(timing: Timing, worlds: Sequence[str]) -> list[Trial]:
+def trials_of(timings: Mapping[str, Timing], worlds: Sequence[str]) -> list[Trial]:
     """Give every run; a repetition is complete before the next begins."""
     return [
-        Trial.of(raw_scenario(*place), dict(zip(PLACE, place, strict=True)), timing, world, repetition)
+        Trial.of(
+            raw_scenario(control, loss, queue),
+            {"congestion": control, "loss": loss, "queue": queue},
+            timings[world],
+            world,
+            repetition,
+        )
         for world in worlds
-        for repetition in range(1, timing.repetitions + 1)
-        for place in _places(kernel_controls() if world == EMULATION else simulated_controls())
-        if place[2] or repetition <= STEADY_REPETITIONS
+        for repetition in range(1, timings[world].repetitions + 1)
+        for queue in QUEUES
+        for loss in LOSSES
+        for control in (kernel_controls() if world == EMULATION else simulated_controls())
+        if repetition <= _repetitions(control, loss, timings[world])
     ]
+
+
+def _repetitions(control: str, loss: float, timing: Timing) -> int:
+    most = timing.repetitions if control in KERNEL else UNJUDGED_REPETITIONS
+    return most if loss else min(most, STEADY_REPETITIONS)
 
 
 def _places(controls: Sequence[str]) -> Iterator[Place]:
@@ -105,10 +120,11 @@ class Congestion:
 
     def run(self, world: str, out: Path, quick: bool) -> str:
         """Run, write runs.csv, congestion.csv, congestion.md and a figure (and kernel.csv); give the table."""
-        timing = QUICK if quick else FULL
+        timings = QUICK if quick else FULL
+        timing = timings[SIMULATION]
         worlds = worlds_of(world)
-        outcomes = run_trials(trials_of(timing, worlds), out, "congestion")
-        write_runs(out, outcomes, NUMBERS)
+        outcomes = run_trials(trials_of(timings, worlds), out, "congestion")
+        write_runs(out, outcomes, RUN_NUMBERS)
         if EMULATION in worlds:
             write_table(out / "kernel.csv", measured_rows(outcomes))
         kernel = Measured.read(out / "kernel.csv", COMMITTED)

@@ -13,13 +13,22 @@ from experiments.base import EMULATION, Outcome, Spread, spread_of, values_of
 from mpsim.worlds import SIMULATION
 
 DIRECTION = "inbound"
-GOODPUT, DELAY = "flow.download.goodput_bps", f"link.link.{DIRECTION}.queue_delay_s.p50"
-NUMBERS = {"goodput_bps": GOODPUT, "queue_delay_s": DELAY}
-PLACE = ("congestion", "round_trip_ms", "loss", "queue")
+ROUND_TRIPS = {20: "rtt20", 50: "rtt50", 100: "rtt100"}  # ms: the link's name, and its flow's
+RUN = ("congestion", "loss", "queue")  # what tells one run from another
+PLACE = ("congestion", "round_trip_ms", "loss", "queue")  # and one cell
 LIMITS = {"newreno": 0.10, "cubic": 0.10, "bbr": 0.15}
 JUDGED_LOSS = 0.01  # at most
 
 Place = tuple[str, int, float, str]
+
+
+def numbers_of(round_trip_ms: int) -> dict[str, str]:
+    """Give the keys of one round-trip time's numbers in a run, by column."""
+    name = ROUND_TRIPS[round_trip_ms]
+    return {"goodput_bps": f"flow.{name}.goodput_bps", "queue_delay_s": f"link.{name}.{DIRECTION}.queue_delay_s.p50"}
+
+
+RUN_NUMBERS = {f"{key}_rtt{ms}": number for ms in ROUND_TRIPS for key, number in numbers_of(ms).items()}
 
 
 class Measured:
@@ -60,10 +69,12 @@ def measured_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
         {
             "kernel": one.data["versions"]["kernel"],
             **one.trial.labels,
-            **{column: one.number(key) for column, key in NUMBERS.items()},
+            "round_trip_ms": round_trip,
+            **{column: one.number(key) for column, key in numbers_of(round_trip).items()},
         }
         for one in outcomes
         if one.trial.world == EMULATION and one.believed
+        for round_trip in ROUND_TRIPS
     ]
 
 
@@ -74,13 +85,15 @@ def compare(places: Iterable[Place], outcomes: Sequence[Outcome], kernel: Measur
 
 def _row(place: Place, outcomes: Sequence[Outcome], kernel: Measured) -> dict[str, Any]:
     labels = dict(zip(PLACE, place, strict=True))
-    goodput = values_of(outcomes, GOODPUT, world=SIMULATION, **labels)
+    keys = numbers_of(place[1])
+    told = {"world": SIMULATION, **{name: labels[name] for name in RUN}}
+    goodput = values_of(outcomes, keys["goodput_bps"], **told)
     theirs = kernel.values(place, "goodput_bps")
     low, high = bootstrap.interval(goodput, theirs)
     row = {
         **labels,
         "goodput_bps": Spread.of(goodput).median,
-        "queue_delay_s": spread_of(outcomes, DELAY, world=SIMULATION, **labels).median,
+        "queue_delay_s": spread_of(outcomes, keys["queue_delay_s"], **told).median,
         "n": len(goodput),
         "kernel_goodput_bps": Spread.of(theirs).median,
         "kernel_queue_delay_s": Spread.of(kernel.values(place, "queue_delay_s")).median,
