@@ -1,10 +1,12 @@
-"""How close to the sum of fluctuating links does a tunnel come, and at which delay?
+"""How close to the sum of fluctuating links a tunnel comes, and at which delay.
 
-Pairs and triples of recorded LTE links at several offsets, operators and Starlink recorded in one car, Wi-Fi and cellular
-walked together, and the generated links that are shipped (mobile_sets.py): one bulk flow over each by every system, with
-queues of 1000 packets and 20, 28 and 35 ms one way. Beside them the best single link, and the oracle, which is the sum.
+Pairs and triples of recorded LTE links at several offsets, operators and Starlink recorded in one car, Wi-Fi and
+cellular walked together, and the generated links that are shipped (mobile_sets.py): one bulk flow over each by every
+system, with queues of 1000 packets and 20, 28 and 35 ms one way. Beside them the best single link, and the oracle,
+which is the sum.
 
-`--world emulation` runs a few cells of it with the kernel's CUBIC and Multipath TCP (mobile_emulated.py), about ten minutes.
+`--world emulation` runs a few cells of it with the kernel's CUBIC and Multipath TCP (mobile_emulated.py), about ten
+minutes.
 """
 
 from __future__ import annotations
@@ -16,28 +18,16 @@ from typing import Any
 from experiments import mobile_course as courses
 from experiments import mobile_emulated as emulated
 from experiments import mobile_figures as figures
+from experiments import mobile_parts as parts
 from experiments import mobile_runs as runs
 from experiments import mobile_sets as sets
-from experiments.base import (
-    EMULATION,
-    Outcome,
-    Timing,
-    Trial,
-    left_out,
-    run_trials,
-    worlds_of,
-    write_table,
-)
+from experiments.base import EMULATION, Outcome, Timing, left_out, run_trials, worlds_of, write_table
 from experiments.tables import as_markdown, as_text
 from mpsim.worlds import SIMULATION
 
 TARGET_MS = 250.0  # of the issue that this answers: mean delay of 95 %
 # Of which one is drawn over time: the first that is at hand.
 COURSES = ("verizon@0 + att@0", "driving a + b")
-SWEPT = (
-    "verizon@0 + att@0", "verizon@0 + tmobile@0", "taxi@35 + square@60", "bus@120 + corner@0",
-    "verizon@60 + att@600 + tmobile@400", "driving a + b + c",
-)  # fmt: skip
 # Systems whose course is drawn beside ours.
 BESIDE = (runs.MULTIPATH.name, runs.BEST)
 
@@ -58,7 +48,13 @@ class Mobile:
         if rows:
             write_table(out / "emulated.csv", rows)
             table = emulated.cells_of(rows)
-            page = ["# Mobile links in both worlds", "", as_markdown(emulated.HEADINGS, table), "", *emulated.verdict(rows)]
+            page = [
+                "# Mobile links in both worlds",
+                "",
+                as_markdown(emulated.HEADINGS, table),
+                "",
+                *emulated.verdict(rows),
+            ]
             (out / "emulated.md").write_text("\n".join([*page, ""]), encoding="utf-8")
             told += ["", as_text(emulated.HEADINGS, table), *emulated.verdict(rows)]
             told += left_out([one for one in cells if one is not None])
@@ -83,11 +79,13 @@ def simulate(out: Path, quick: bool) -> list[str]:
     return [*told, *written, f"tables: {out / 'mobile.md'}, CSV: {out / 'summary.csv'} (every run: {out / 'sets.csv'})"]
 
 
-def draw(outcomes: Sequence[Outcome], rows: Sequence[Mapping[str, Any]], out: Path, timing: Timing, quick: bool) -> list[str]:
+def draw(
+    outcomes: Sequence[Outcome], rows: Sequence[Mapping[str, Any]], out: Path, timing: Timing, quick: bool
+) -> list[str]:
     """Draw all figures of the simulated part; give a line each file."""
     from mpsim import plot
 
-    main = [row for row in rows if row.get("fraction") is not None and runs.MAIN.labels.items() <= row.items()]
+    main = [row for row in rows if row.get("fraction") is not None and runs.has(row, runs.MAIN.labels)]
     drawn = {}
     if main:
         drawn["mobile"] = figures.by_system(main, title=_title(main), note=_how(timing), target_ms=TARGET_MS)
@@ -101,10 +99,10 @@ def draw(outcomes: Sequence[Outcome], rows: Sequence[Mapping[str, Any]], out: Pa
             apart = 100 * courses.misplaced(run)
             note = f"{one}, {_how(timing)} The weights are {apart:.0f} points away from the true share in the mean."
             drawn["mobile-gobonding"] = courses.weights(run, note)
-    swept, means = sweep(out, timing, quick)
+    swept = parts.sweep(out, timing, quick)
     if swept:
-        drawn["mobile-frontier"] = figures.frontier(swept, means, _how(timing))
-    changed = ablate(out, timing, quick)
+        drawn["mobile-frontier"] = figures.frontier(swept, parts.beside(main, quick), _how(timing))
+    changed = parts.ablate(out, timing, quick)
     if changed:
         drawn["mobile-ablation"] = figures.ablation(changed, f"{runs.OURS.name}; {_how(timing)}")
     return [f"{kind}: {file}" for name, one in drawn.items() for kind, file in plot.save(one, out / name).items()]
@@ -112,47 +110,6 @@ def draw(outcomes: Sequence[Outcome], rows: Sequence[Mapping[str, Any]], out: Pa
 
 def _shown(run: Outcome, name: str) -> bool:
     return run.believed and run.has({"set": name, **runs.MAIN.labels})
-
-
-def sweep(out: Path, timing: Timing, quick: bool) -> tuple[dict[str, list[tuple[float, dict[str, Any]]]], list[dict[str, Any]]]:
-    """Run the delay targets; give the means at each by system, and those of all systems on the same sets."""
-    chosen = _few(quick)
-    targets = runs.QUICK_TARGETS if quick else runs.TARGETS
-    entries = (runs.OURS,) if quick else (*runs.OWN_ENTRIES, runs.Entry(runs.DEFAULT))
-    trials: list[Trial] = []
-    for entry in entries:
-        tunnels = {f"{entry.name}, {target:g}": runs.swept(entry, target) for target in targets}
-        trials += runs.changed_trials(chosen, tunnels, timing, out / "traces", sweep="target")
-    rows = runs.rows_of(run_trials(trials, out, "mobile: delay targets", strict=False))
-    write_table(out / "frontier.csv", rows)
-    points = {
-        entry.name: [(target, _means(rows, f"{entry.name}, {target:g}")) for target in targets] for entry in entries
-    }
-    points = {name: [one for one in found if one[1]["fraction"] is not None] for name, found in points.items()}
-    plain = run_trials(runs.trials_of(chosen, (runs.MAIN,), timing, out / "traces"), out, "mobile: beside", strict=False)
-    others = runs.rows_of(plain)
-    names = [entry.name for entry in runs.ENTRIES if entry not in entries]
-    means = [{"system": name, **_means(others, name)} for name in names]
-    return {name: found for name, found in points.items() if found}, [one for one in means if one["fraction"] is not None]
-
-
-def ablate(out: Path, timing: Timing, quick: bool) -> list[dict[str, Any]]:
-    """Run our own system with one part at a time replaced; give every run's row."""
-    tunnels = runs.ablations(runs.OURS)
-    trials = runs.changed_trials(_few(quick), tunnels, timing, out / "traces", sweep="part")
-    rows = runs.rows_of(run_trials(trials, out, "mobile: part by part", strict=False))
-    write_table(out / "ablation.csv", rows)
-    return [row for row in rows if row.get("fraction") is not None]
-
-
-def _few(quick: bool) -> list[sets.LinkSet]:
-    found, _ = sets.at_hand([one for one in sets.ALL if one.name in SWEPT])
-    return found[:1] if quick else found
-
-
-def _means(rows: Sequence[Mapping[str, Any]], system: str) -> dict[str, Any]:
-    own = [row for row in rows if row["system"] == system]
-    return {key: runs.mean_of(own, key) for key in ("fraction", "delay_p95_s")}
 
 
 def _cells(worlds: Sequence[str], out: Path, quick: bool) -> list[Outcome | None]:
@@ -172,19 +129,22 @@ def _title(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _how(timing: Timing) -> str:
     return (
-        f"{timing.duration:g} s of one inner CUBIC flow in simulation, queues of 1000 packets, 20 to 35 ms one way, the way "
-        "back uncongested."
+        f"{timing.duration:g} s of one inner CUBIC flow in simulation, queues of 1000 packets, 20 to 35 ms one way, "
+        "the way back uncongested."
     )
 
 
 def _head(timing: Timing, chosen: Sequence[sets.LinkSet], missing: Sequence[str]) -> list[str]:
-    told = [
-        "# Mobile links: the fraction of the sum", "",
-        f"Means over sets of runs of {timing.duration:g} s after {timing.warmup:g} s; {len(chosen)} sets, "
-        f"{len(missing)} left out. Queues of 1000 packets, 20, 28 and 35 ms one way.", "",
-    ]  # fmt: skip
     tuned = ", ".join(one.name for one in chosen if one.tuning)
-    return [*told, f"Used for tuning: {tuned or 'none'}. All others are untouched.", ""]
+    return [
+        "# Mobile links: the fraction of the sum",
+        "",
+        f"Means over sets of runs of {timing.duration:g} s after {timing.warmup:g} s in simulation;",
+        f"{len(chosen)} sets, {len(missing)} left out. Queues of 1000 packets, 20, 28 and 35 ms one way.",
+        "",
+        f"Used for tuning: {tuned or 'none'}. All others are untouched.",
+        "",
+    ]
 
 
 HEADINGS = (
@@ -192,10 +152,10 @@ HEADINGS = (
     "in order p95 ms", "out of order", "duplicates",
 )  # fmt: skip
 NOTE = (
-    "Fraction: payload over what framing leaves of the summed capacity; the oracle has 1. Worst: of the sets. Benefit: 0 is "
-    "the best single link, 1 the sum. p50 to p99: from sender to receiver, data alone; in order: from the tunnel's ingress to "
-    "its release, acknowledgements on their way back among them. Out of order: of the packets that reach the host's TCP; "
-    "duplicates: of those that reach the tunnel's end."
+    "Fraction: payload over what framing leaves of the summed capacity; the oracle has 1. Worst: of the sets. Benefit: "
+    "0 is the best single link, 1 the sum. p50 to p99: from sender to receiver, data alone; in order: from the "
+    "tunnel's ingress to its release, acknowledgements on their way back among them. Out of order: of the packets "
+    "that reach the host's TCP; duplicates: of those that reach the tunnel's end."
 )
 
 

@@ -35,9 +35,7 @@ def capacities(scenario: Scenario, window: float = WINDOW) -> Series:
 def course(run: Outcome, entity: str, metric: str, window: float = WINDOW) -> Series:
     """Give a series' mean in each window of the measured interval; NaN where there is none."""
     frame = run.series()
-    chosen = frame[
-        (frame["entity"] == entity) & (frame["metric"] == metric) & (frame["direction"] == runs.DIRECTION)
-    ]
+    chosen = frame[(frame["entity"] == entity) & (frame["metric"] == metric) & (frame["direction"] == runs.DIRECTION)]
     scenario = run.trial.scenario
     number = np.floor((chosen["t_s"].to_numpy(dtype=float) - scenario.warmup + BIN / 2) / window).astype(int)
     values = chosen["value"].to_numpy(dtype=float)
@@ -75,7 +73,7 @@ def over_time(shown: Mapping[str, Outcome], note: str) -> Figure:
 
 
 def weights(run: Outcome, note: str) -> Figure:
-    """Draw by which weights a run shared its packets out, the links' true shares, what it queued, and what came of it."""
+    """Draw the weights by which a run shared its packets out, the links' true shares, and what came of it."""
     scenario = run.trial.scenario
     names = [link.name for link in scenario.link]
     held = capacities(scenario)

@@ -1,11 +1,11 @@
 """A few cells of the mobile experiment with real TCP between real interfaces, beside their simulation.
 
-Three pairs of LTE links, 20 ms one way, 300 kB of queue, the way back on its own trace where there is one; and two links of
-8 Mbit/s that lose 1 % both ways. The inner flow is the kernel's CUBIC; in each cell our tunnel stands beside the kernel's
-Multipath TCP on the same links. Where no recordings are at hand the pairs are shipped ones.
+Three pairs of LTE links, 20 ms one way, 300 kB of queue, the way back on its own trace where there is one; and two
+links of 8 Mbit/s that lose 1 % both ways. The inner flow is the kernel's CUBIC; in each cell our tunnel stands beside
+the kernel's Multipath TCP on the same links. Where no recordings are at hand the pairs are shipped ones.
 
-Criteria: goodput within 7 points of the fraction that the simulation has, and `valid`; above Multipath TCP's in the mean
-over the pairs; at least 1.3 times it where links lose.
+Criteria: the fraction of the sum within 7 points of the simulation's, and `valid`; goodput above Multipath TCP's in the
+mean over the pairs, and at least 1.3 times it where links lose.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def raw_scenario(links: Sequence[Mapping[str, Any]], entry: runs.Entry) -> dict[
 
 
 def compare(outcomes: Sequence[Outcome | None]) -> list[dict[str, Any]]:
-    """Give one row a cell and system: both worlds' goodput and fraction, how far apart, and whether it may be believed."""
+    """Give one row a cell and system: both worlds' numbers, how far apart they are, and whether they are believed."""
     known = [one for one in outcomes if one is not None]
     places = dict.fromkeys((str(one.trial.labels["cell"]), str(one.trial.labels["system"])) for one in known)
     rows = []
@@ -91,7 +91,9 @@ def gains(rows: Sequence[Mapping[str, Any]], world: str) -> dict[str, float]:
     found = {}
     for cell in dict.fromkeys(str(row["cell"]) for row in rows):
         ours, theirs = (
-            next((row[f"{world}_goodput_bps"] for row in rows if (row["cell"], row["system"]) == (cell, one.name)), None)
+            next(
+                (row[f"{world}_goodput_bps"] for row in rows if (row["cell"], row["system"]) == (cell, one.name)), None
+            )
             for one in SYSTEMS
         )
         if ours is not None and theirs:
@@ -139,7 +141,9 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     found = gains(rows, EMULATION)
     mobile = [gain for cell, gain in found.items() if cell != LOSSY]
     if mobile:
-        lines.append(f"{runs.OURS.name} over MPTCP, mean of the pairs: {fmean(mobile):.2f}: {_told(fmean(mobile) > GAIN)}.")
+        lines.append(
+            f"{runs.OURS.name} over MPTCP, mean of the pairs: {fmean(mobile):.2f}: {_told(fmean(mobile) > GAIN)}."
+        )
     if LOSSY in found:
         lines.append(f"On {LOSSY}: {found[LOSSY]:.2f}, 1.3 wanted: {_told(found[LOSSY] >= LOSSY_GAIN)}.")
     return lines

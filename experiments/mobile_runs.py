@@ -2,9 +2,9 @@
 
 *Fraction of the sum* is payload over what the system's own framing leaves of the summed capacity of all links in the
 measured interval: efficiency, and for one link alone the same over the sum. The oracle that uses every byte has 1.
-*Delay* is that of the flow's data from sender to receiver, which for tunnels is the delay in order: through the ingress
-queue, a link and resequencing. What a host's own TCP still waits for is not in it; a tunnel's own in_order_delay_s counts
-the acknowledgements on their way back as well, and stands beside it.
+*Delay* is that of the flow's data from sender to receiver, which for tunnels is the delay in order: through the
+ingress queue, a link and resequencing. What a host's own TCP still waits for is not in it; a tunnel's own
+in_order_delay_s counts the acknowledgements on their way back as well, and stands beside it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from experiments import mobile_sets as sets
 from experiments.base import Outcome, Timing, Trial, scenario_of
 from mpsim.metrics import aggregation_benefit
-from mpsim.systems import BEST_LINK, DEFAULT_TUNNEL, MPTCP, SYSTEMS
+from mpsim.systems import BEST_LINK, MPTCP, SYSTEMS
 from mpsim.worlds import SIMULATION
 
 DIRECTION = "inbound"
@@ -69,11 +69,6 @@ class Variant:
     def labels(self) -> dict[str, str]:
         """What tells its runs from others'."""
         return {"inner": self.inner, "reverse": self.reverse}
-
-    @property
-    def told(self) -> str:
-        """Give its name for people."""
-        return f"one {self.inner.upper()} flow, the way back {'on its' if self.reverse == sets.OWN else 'is'} {self.reverse}"
 
 
 MAIN = Variant(CUBIC, sets.FREE, ENTRIES)
@@ -161,7 +156,7 @@ def summarise(rows: Sequence[Mapping[str, Any]], variants: Sequence[Variant] = V
     """Give means over the sets of each group, and the worst set, for each system and variant."""
     found = []
     for variant in variants:
-        own = [row for row in rows if row.get("fraction") is not None and _has(row, variant.labels)]
+        own = [row for row in rows if row.get("fraction") is not None and has(row, variant.labels)]
         for group in GROUPS:
             for system in dict.fromkeys(str(row["system"]) for row in own):
                 some = [row for row in own if row["system"] == system and group in groups_of(row)]
@@ -178,65 +173,6 @@ def mean_of(rows: Iterable[Mapping[str, Any]], key: str) -> float | None:
     return fmean(values) if values else None
 
 
-def _has(row: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
+def has(row: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
+    """Return whether a row has all of these labels."""
     return all(row.get(name) == value for name, value in labels.items())
-
-
-# The delay target of the paths' congestion control, s.
-TARGETS = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16)
-QUICK_TARGETS = (0.01, 0.08)
-
-
-def parts_of(entry: Entry) -> dict[str, Any]:
-    """Give the parts that an entry's tunnel is made of."""
-    system = entry.tunnel.get("system")
-    return {**DEFAULT_TUNNEL, **(SYSTEMS[system].tunnel if system is not None else {}), **entry.tunnel}
-
-
-def swept(entry: Entry, target: float) -> dict[str, Any]:
-    """Give an entry's [tunnel] with another delay target in its congestion control."""
-    congestion = parts_of(entry)["congestion"]
-    table = {"name": congestion} if isinstance(congestion, str) else dict(congestion)
-    return {**entry.tunnel, "congestion": {**table, "delay": target}}
-
-
-# What stands for each part where it is left out: the plainest there is.
-PLAIN: Mapping[str, Any] = {
-    "scheduler": "round-robin",
-    "congestion": "newreno",
-    "queue": {"kind": "droptail", "size": "1000p"},
-    "reorder": {"mode": "none"},
-    "repair": [],
-    "backpressure": "none",
-}
-PLAIN_NAMES: Mapping[str, str] = {
-    "scheduler": "round robin",
-    "congestion": "NewReno windows",
-    "queue": "drop-tail ingress, 1000 packets",
-    "reorder": "no resequencing",
-    "repair": "no repair",
-    "backpressure": "no backpressure",
-}
-WHOLE = "all parts"
-
-
-def ablations(entry: Entry) -> dict[str, dict[str, Any]]:
-    """Give the [tunnel] tables in which one part at a time is the plain one, by what is told of it."""
-    parts = parts_of(entry)
-    changed = {PLAIN_NAMES[key]: {**entry.tunnel, key: plain} for key, plain in PLAIN.items() if parts[key] != plain}
-    return {WHOLE: dict(entry.tunnel), **changed}
-
-
-def changed_trials(
-    chosen: Sequence[sets.LinkSet], tunnels: Mapping[str, Mapping[str, Any]], timing: Timing, folder: Path, **labels: str
-) -> list[Trial]:
-    """Give runs of one inner CUBIC flow over sets by changed tunnels; labels: what tells them from others."""
-    return [
-        Trial(
-            {"set": one.name, "system": name, **labels},
-            SIMULATION,
-            scenario_of(raw_scenario(sets.link_tables(one, folder), tunnel, CUBIC), timing, seed=1),
-        )
-        for one in chosen
-        for name, tunnel in tunnels.items()
-    ]

@@ -3,9 +3,9 @@
 Recordings belong to their authors (the README says where they are to be had): they are looked for in the folder that
 MPSIM_TRACES names, or in ../shared/traces beside the project. What is not there is left out, and said.
 
-A set is either used to choose the parameters of our own systems (``tuning``), or was not looked at for that; tables keep
-the two apart. Recordings of one value a second fluctuate inside it as LTE does (docs/traces.md), and are scaled down, so
-that what a set carries in sum stays near that of LTE: shape is what is asked about, not speed.
+A set is either used to choose the parameters of our own systems (``tuning``), or was not looked at for that; tables
+keep the two apart. Recordings of one value a second fluctuate inside it as LTE does (docs/traces.md), and are scaled
+down, so that what a set carries in sum stays near that of LTE: shape is what is asked about, not speed.
 """
 
 from __future__ import annotations
@@ -195,7 +195,8 @@ def link_tables(
         own = dict(trace)
         if reverse == FREE:
             own.pop("up", None)
-        found.append({"name": leg.name, "rate": UNCONGESTED, "trace": own, "delay": delay, "queue": queue})
+        rate = {} if "up" in own else {"rate": UNCONGESTED}  # of the side without a trace
+        found.append({"name": leg.name, **rate, "trace": own, "delay": delay, "queue": queue})
     return found
 
 
