@@ -97,7 +97,7 @@ def draw(
         if runs.GOBONDING.name in found:
             run = found[runs.GOBONDING.name]
             apart = 100 * courses.misplaced(run)
-            note = f"{one}, {_how(timing)} The weights are {apart:.0f} points away from the true share in the mean."
+            note = f"{one}, {_how(timing)}\nThe weights are {apart:.0f} points away from the true share in the mean."
             drawn["mobile-gobonding"] = courses.weights(run, note)
     swept = parts.sweep(out, timing, quick)
     if swept:

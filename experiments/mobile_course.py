@@ -93,6 +93,7 @@ def weights(run: Outcome, note: str) -> Figure:
             rooms[1].plot(times, queue, color=COLOURS[number], lw=1.1, label=name)
         rooms[1].set_title("what waits in front of each link: the one that was given too much", loc="left")
         rooms[1].set_ylabel("kB")
+        rooms[1].set_ylim(bottom=0)
         rooms[2].stackplot(
             times, held / BPS_PER_MBIT, colors=SHADES, labels=[f"capacity of {name}" for name in names], lw=0
         )

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from experiments import mobile_runs as runs
 from experiments import mobile_sets as sets
-from experiments.drawing import DASHES, SMALL
+from experiments.drawing import DASHES, DOTS, SMALL
 from mpsim.plot import COLOURS, STYLE, WIDTH
 
 if TYPE_CHECKING:
@@ -19,8 +19,16 @@ if TYPE_CHECKING:
 
 MS_PER_S = 1e3
 BAR, GRID = "#c9d6e2", "#444444"
-KINDS = (sets.PAIR, sets.TRIPLE, sets.OPERATORS, sets.WIFI, sets.STARLINK, sets.GENERATED)
+KINDS = {
+    sets.PAIR: COLOURS[0],
+    sets.TRIPLE: COLOURS[5],
+    sets.OPERATORS: COLOURS[2],
+    sets.WIFI: COLOURS[1],
+    sets.STARLINK: COLOURS[4],
+    sets.GENERATED: COLOURS[7],
+}
 LEAST_MS, MOST_MS = 20.0, 10_000.0  # of the axis of delays
+MOST_FRACTION = 1.1  # what waited when the measured interval began may come on top of the sum
 TICKS_MS = (20, 50, 100, 250, 1000, 4000)
 Row = Mapping[str, Any]
 
@@ -34,16 +42,14 @@ def by_system(rows: Sequence[Row], *, title: str, note: str, target_ms: float | 
         left, right = figure.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": (1.25, 1)})
         _dotted(left, rows, order, "fraction", 1.0)
         left.axvline(1.0, color="black", lw=1.4)
-        left.annotate(
-            "oracle: the sum", (1.0, 1.0), xycoords=("data", "axes fraction"), xytext=(-3, 3), ha="right",
-            textcoords="offset points", fontsize=SMALL,
-        )  # fmt: skip
+        _told_above(left, 1.0, "oracle: the sum")
         _line_of_the_best(left, means)
-        left.set_xlim(0, 1.06)
+        left.set_xlim(0, MOST_FRACTION)
         left.set_xlabel("goodput, fraction of the summed links")
         _dotted(right, rows, order, "delay_p95_s", MS_PER_S)
         if target_ms is not None:
-            right.axvline(target_ms, color=GRID, lw=0.9, linestyle=DASHES)
+            right.axvline(target_ms, color=GRID, lw=0.9, linestyle=DOTS)
+            _told_above(right, target_ms, f"target: {target_ms:g} ms")
         right.set_xscale("log")
         right.set_xlim(LEAST_MS, MOST_MS)
         right.set_xticks(TICKS_MS, [f"{tick:g}" for tick in TICKS_MS])
@@ -54,10 +60,16 @@ def by_system(rows: Sequence[Row], *, title: str, note: str, target_ms: float | 
         for label in left.get_yticklabels():
             if label.get_text() == runs.OURS.name:
                 label.set_fontweight("bold")
-        figure.suptitle(title, fontsize=10)
-        _legend(figure, rows)
+        _legend(figure, rows, title)
         figure.supxlabel(note, fontsize=7, color="#444444", x=0.01, ha="left", linespacing=1.5)
     return figure
+
+
+def _told_above(room: Axes, x: float, text: str) -> None:
+    room.annotate(
+        text, (x, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 3), ha="center", textcoords="offset points",
+        fontsize=SMALL,
+    )  # fmt: skip
 
 
 def _of(rows: Sequence[Row], system: object) -> list[Row]:
@@ -88,7 +100,7 @@ def _shift(row: Row, own: Sequence[Row]) -> float:
 
 
 def _dot(room: Axes, x: float, y: float, row: Row) -> None:
-    colour = COLOURS[KINDS.index(str(row["kind"])) % len(COLOURS)]
+    colour = KINDS[str(row["kind"])]
     room.plot(x, y, "o", ms=3.1, mec=colour, mew=0.8, color=colour if not row["tuning"] else "white", zorder=3)
 
 
@@ -97,16 +109,21 @@ def _line_of_the_best(room: Axes, means: Mapping[str, float]) -> None:
         room.axvline(means[runs.BEST], color=GRID, lw=0.9, linestyle=DASHES, zorder=2)
 
 
-def _legend(figure: Figure, rows: Sequence[Row]) -> None:
+def _legend(figure: Figure, rows: Sequence[Row], title: str) -> None:
     shown = [kind for kind in KINDS if any(row["kind"] == kind for row in rows)]
-    marks = [
-        Line2D([], [], ls="", marker="o", ms=4, color=COLOURS[KINDS.index(kind) % len(COLOURS)], label=kind)
-        for kind in shown
-    ]
+    marks = [Line2D([], [], ls="", marker="o", ms=4, color=KINDS[kind], label=kind) for kind in shown]
     if any(row["tuning"] for row in rows):
         marks.append(Line2D([], [], ls="", marker="o", ms=4, mec="black", color="white", label="used for tuning"))
     marks.append(Line2D([], [], color=GRID, lw=0.9, linestyle=DASHES, label="mean of the best single link"))
-    figure.legend(handles=marks, loc="outside upper center", ncols=4, columnspacing=1.2, handletextpad=0.3)
+    figure.legend(
+        handles=marks,
+        loc="outside upper center",
+        ncols=4,
+        columnspacing=1.2,
+        handletextpad=0.3,
+        title=title,
+        title_fontsize=10,
+    )
 
 
 def frontier(swept: Mapping[str, Sequence[tuple[float, Row]]], others: Sequence[Row], note: str) -> Figure:
@@ -152,7 +169,7 @@ def ablation(rows: Sequence[Row], note: str) -> Figure:
         left, right = figure.subplots(1, 2, sharey=True)
         _dotted(left, rows, order, "fraction", 1.0)
         left.axvline(1.0, color="black", lw=1.4)
-        left.set_xlim(0, 1.06)
+        left.set_xlim(0, MOST_FRACTION)
         left.set_xlabel("fraction of the sum")
         _dotted(right, rows, order, "delay_p95_s", MS_PER_S)
         right.set_xscale("log")
