@@ -135,18 +135,18 @@ def frontier(swept: Mapping[str, Sequence[tuple[float, Row]]], others: Sequence[
         figure = Figure(figsize=(WIDTH, 3.7), layout="constrained")
         room = figure.subplots()
         for number, (name, points) in enumerate(swept.items()):
-            known = [(target, row) for target, row in points if row["delay_p95_s"] is not None]
-            places = [(MS_PER_S * row["delay_p95_s"], row["fraction"]) for _, row in known]
+            places = [(MS_PER_S * row["delay_p95_s"], row["fraction"]) for _, row in points]
             room.plot(*zip(*places, strict=True), "o-", color=COLOURS[number], ms=4, lw=1.2, label=f"{name}, by target")
-            for (target, _), place in zip(known, places, strict=True):
+            for (target, _), place in zip(points, places, strict=True):
                 room.annotate(
                     f"{MS_PER_S * target:g} ms", place, xytext=(3, -9), textcoords="offset points", fontsize=SMALL
                 )
-        for row in others:
-            if row["delay_p95_s"] is not None:
-                place = (MS_PER_S * row["delay_p95_s"], row["fraction"])
-                room.plot(*place, "s", ms=4, color=GRID)
-                room.annotate(row["system"], place, xytext=(4, 3), textcoords="offset points", fontsize=SMALL)
+        for number, row in enumerate(sorted(others, key=lambda row: float(row["fraction"]))):
+            place = (MS_PER_S * row["delay_p95_s"], row["fraction"])
+            room.plot(*place, "s", ms=4, color=GRID)
+            # Above and below by turns, so that neighbours do not hide each other's names.
+            shift = (4, 3 if number % 2 else -9)
+            room.annotate(row["system"], place, xytext=shift, textcoords="offset points", fontsize=SMALL)
         room.axhline(1.0, color="black", lw=1.4)
         room.set_xscale("log")
         room.set_xlim(50, MOST_MS)
