@@ -188,7 +188,7 @@ def test_everything_is_drawn_without_recordings(
     monkeypatch.setattr(runs, "QUICK", SHORT)
     monkeypatch.setattr(mobile_emulated, "QUICK", SHORT)
     monkeypatch.setattr(sets, "QUICK_NAMES", (SHIPPED.name,))
-    few = [entry for entry in runs.ENTRIES if entry in {runs.OURS, runs.ALONE, runs.GOBONDING, runs.MULTIPATH}]
+    few = [entry for entry in runs.ENTRIES if entry in (runs.OURS, runs.ALONE, runs.GOBONDING, runs.MULTIPATH)]
     monkeypatch.setattr(runs, "MAIN", runs.Variant(runs.CUBIC, sets.FREE, few))
     out = tmp_path / "out"
     told = mobile.experiment.run("simulation", out, quick=True)
