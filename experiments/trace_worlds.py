@@ -37,7 +37,7 @@ PACKET = 1500  # IP bytes, one opportunity
 PAYLOAD = 1472
 OVERLOAD = 3.0  # times the mean rate
 LINK, DIRECTION = "traced", "inbound"
-SHIPPED_NAMES = ("lte-driving-a", "lte-walking", "wifi-walk")
+SHIPPED_NAMES = ("lte-driving-a", "lte-driving-c", "lte-walking")
 RECORDED = "mahimahi/Verizon-LTE-short.down"
 Seconds = list[float]  # IP bytes that a link delivered in each
 
