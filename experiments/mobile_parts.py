@@ -36,10 +36,9 @@ def swept(entry: runs.Entry, target: float) -> dict[str, Any]:
     return {**entry.tunnel, "congestion": {**table, "delay": target}}
 
 
-# What stands for each part where it is left out: the plainest there is.
+# What stands for each part where it is left out: the plainest there is; for keys not named here it is the default.
 PLAIN: Mapping[str, Any] = {
     "scheduler": "round-robin",
-    "congestion": "newreno",
     "queue": {"kind": "droptail", "size": "1000p"},
     "reorder": {"mode": "none"},
     "repair": [],
@@ -47,20 +46,33 @@ PLAIN: Mapping[str, Any] = {
 }
 PLAIN_NAMES: Mapping[str, str] = {
     "scheduler": "round robin",
-    "congestion": "NewReno windows",
     "queue": "drop-tail ingress, 1000 packets",
     "reorder": "no resequencing",
     "repair": "no repair",
     "backpressure": "no backpressure",
 }
+WINDOWS: Mapping[str, Any] = {"the default's windows": DEFAULT_TUNNEL["congestion"], "NewReno windows": "newreno"}
 WHOLE = "all parts"
 
 
 def ablations(entry: runs.Entry) -> dict[str, dict[str, Any]]:
     """Give the [tunnel] tables in which one part at a time is the plain one, by what is told of it."""
     parts = parts_of(entry)
-    changed = {PLAIN_NAMES[key]: {**entry.tunnel, key: plain} for key, plain in PLAIN.items() if parts[key] != plain}
-    return {WHOLE: dict(entry.tunnel), **changed}
+    plain = {key: PLAIN.get(key, DEFAULT_TUNNEL.get(key)) for key in parts if key not in {"system", "congestion"}}
+    changed = {_told(key): {key: value} for key, value in plain.items() if parts[key] != value and value is not None}
+    repairs = list(parts["repair"])
+    if len(repairs) > 1:
+        changed |= {f"no {_name(one)}": {"repair": [other for other in repairs if other != one]} for one in repairs}
+    changed |= {told: {"congestion": value} for told, value in WINDOWS.items() if parts["congestion"] != value}
+    return {WHOLE: dict(entry.tunnel), **{told: {**entry.tunnel, **change} for told, change in changed.items()}}
+
+
+def _told(key: str) -> str:
+    return PLAIN_NAMES.get(key, f"{key} as by default")
+
+
+def _name(part: Any) -> str:
+    return str(part["name"] if isinstance(part, Mapping) else part)
 
 
 def changed_trials(

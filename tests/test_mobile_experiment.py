@@ -136,8 +136,18 @@ def test_one_part_at_a_time_becomes_the_plain_one() -> None:
     assert found["no resequencing"]["repair"] == ["retransmit"]
     assert found["round robin"]["scheduler"] == "round-robin"
     assert "no backpressure" not in found  # there was none
+    assert found["NewReno windows"]["congestion"] == "newreno"
+    assert "the default's windows" not in found
     for tunnel in found.values():
         scenario_of(runs.raw_scenario(LINKS, tunnel, runs.CUBIC), SHORT, 1)
+
+
+def test_each_of_several_repairs_is_left_out_alone() -> None:
+    entry = runs.Entry("own", {"repair": ["retransmit", {"name": "reinject", "silence": 0.04}], "liveness": "none"})
+    found = mobile_parts.ablations(entry)
+    assert found["no retransmit"]["repair"] == [{"name": "reinject", "silence": 0.04}]
+    assert found["no reinject"]["repair"] == ["retransmit"]
+    assert found["liveness as by default"]["liveness"] == "probe"
 
 
 def test_the_delay_target_is_that_of_the_system_s_own_congestion_control() -> None:
