@@ -57,14 +57,15 @@ WHOLE = "all parts"
 
 def ablations(entry: runs.Entry) -> dict[str, dict[str, Any]]:
     """Give the [tunnel] tables in which one part at a time is the plain one, by what is told of it."""
-    parts = parts_of(entry)
-    plain = {key: PLAIN.get(key, DEFAULT_TUNNEL.get(key)) for key in parts if key not in {"system", "congestion"}}
+    # The parts are told one by one: a key over that of a named system would be merged with it.
+    parts = {key: part for key, part in parts_of(entry).items() if key != "system"}
+    plain = {key: PLAIN.get(key, DEFAULT_TUNNEL.get(key)) for key in parts if key != "congestion"}
     changed = {_told(key): {key: value} for key, value in plain.items() if parts[key] != value and value is not None}
     repairs = list(parts["repair"])
     if len(repairs) > 1:
         changed |= {f"no {_name(one)}": {"repair": [other for other in repairs if other != one]} for one in repairs}
     changed |= {told: {"congestion": value} for told, value in WINDOWS.items() if parts["congestion"] != value}
-    return {WHOLE: dict(entry.tunnel), **{told: {**entry.tunnel, **change} for told, change in changed.items()}}
+    return {WHOLE: dict(entry.tunnel), **{told: {**parts, **change} for told, change in changed.items()}}
 
 
 def _told(key: str) -> str:

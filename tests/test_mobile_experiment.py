@@ -132,7 +132,7 @@ def test_one_part_at_a_time_becomes_the_plain_one() -> None:
     entry = runs.Entry("own", {"repair": ["retransmit"], "reorder": {"mode": "detect"}})
     found = mobile_parts.ablations(entry)
     assert found.pop(mobile_parts.WHOLE) == entry.tunnel
-    assert found["no repair"] == {"repair": [], "reorder": {"mode": "detect"}}
+    assert (found["no repair"]["repair"], found["no repair"]["reorder"]) == ([], {"mode": "detect"})
     assert found["no resequencing"]["repair"] == ["retransmit"]
     assert found["round robin"]["scheduler"] == "round-robin"
     assert "no backpressure" not in found  # there was none
@@ -140,6 +140,15 @@ def test_one_part_at_a_time_becomes_the_plain_one() -> None:
     assert "the default's windows" not in found
     for tunnel in found.values():
         scenario_of(runs.raw_scenario(LINKS, tunnel, runs.CUBIC), SHORT, 1)
+
+
+def test_plain_parts_take_the_place_of_a_named_system_s() -> None:
+    found = mobile_parts.ablations(runs.GOBONDING)
+    assert found.pop(mobile_parts.WHOLE) == {"system": "gobonding"}
+    for told, tunnel in found.items():
+        made = scenario_of(runs.raw_scenario(LINKS, tunnel, runs.CUBIC), SHORT, 1).tunnel
+        assert made is not None
+        assert (made.scheduler == "round-robin") == (told == "round robin")
 
 
 def test_each_of_several_repairs_is_left_out_alone() -> None:
