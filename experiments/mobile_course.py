@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 BPS_PER_MBIT = 1e6
 WINDOW = 0.5  # s, of what is drawn
+# A hole that is filled delivers all that waited behind it at once: peaks above so many times the capacity are cut off.
+HEADROOM = 1.5
 SHADES = ("#d9d9d9", "#bdbdbd", "#969696")
 Series = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -69,6 +71,7 @@ def over_time(shown: Mapping[str, Outcome], note: str) -> Figure:
             room.plot(times, course(first, f"link/{name}", "throughput_bps") / BPS_PER_MBIT, color=COLOURS[0], lw=1.1)
             room.set_title(f"what {told} puts on {name}", loc="left")
         _finish(figure, rooms, "Mbit/s", scenario, note)
+        rooms[0].set_ylim(0, HEADROOM * held.sum(axis=0).max())
     return figure
 
 
