@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Generator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from experiments import mobile_sets as sets
 from experiments.base import Outcome, Timing, Trial, run_trials, scenario_of
 from experiments.fluctuating import VARIABLE
 from mpsim.build import capacity_of
+from mpsim.runs import Run, make
 from mpsim.scenario import parse
 from mpsim.store import Row
 from mpsim.traces.formats import read
-from mpsim.workers import LocalWorkers
+from mpsim.workers import Watch
 
 pytestmark = pytest.mark.usefixtures("own_locks")
 SHORT = Timing(warmup=1.0, duration=3.0, repetitions=1)
@@ -33,6 +35,13 @@ def nothing_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv(VARIABLE, str(folder))
     return folder
+
+
+class Here:
+    """Makes runs in this process."""
+
+    def rows(self, runs: Sequence[Run], watch: Watch) -> Generator[Row, None, None]:
+        yield from map(make, runs)
 
 
 def outcome(
@@ -181,6 +190,7 @@ def test_the_worlds_beside_each_other() -> None:
     told = mobile_emulated.verdict(rows)
     assert told[0].startswith("Worlds apart by 10.0 points at most, 7 allowed: not met")
     assert told[1].endswith("mean of the pairs: 1.20: met.")
+    assert "sudo mpsim experiment mobile --world emulation" in mobile_emulated.verdict(rows[1:])[0]
     assert len(mobile_emulated.cells_of(rows)[0]) == len(mobile_emulated.HEADINGS)
 
 
@@ -202,14 +212,13 @@ def test_shares_of_nothing_are_unknown() -> None:
 def test_everything_is_drawn_without_recordings(
     nothing_recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = partial(run_trials, workers=LocalWorkers(1))
+    one = partial(run_trials, workers=Here())
     monkeypatch.setattr(mobile, "run_trials", one)
     monkeypatch.setattr(mobile_parts, "run_trials", one)
     monkeypatch.setattr(runs, "QUICK", SHORT)
     monkeypatch.setattr(mobile_parts, "PLAIN", {"reorder": {"mode": "none"}})
     monkeypatch.setattr(mobile_parts, "WINDOWS", {})
-    monkeypatch.setattr(mobile_emulated, "QUICK", SHORT)
-    monkeypatch.setattr(mobile_emulated, "DRAWN", (SHIPPED.name,))
+    monkeypatch.setattr(mobile_emulated, "trials_of", lambda *_: [])
     monkeypatch.setattr(sets, "QUICK_NAMES", (SHIPPED.name,))
     few = [entry for entry in runs.ENTRIES if entry in (runs.OURS, runs.ALONE, runs.GOBONDING)]
     monkeypatch.setattr(runs, "MAIN", runs.Variant(runs.CUBIC, sets.FREE, few))
@@ -225,4 +234,3 @@ def test_everything_is_drawn_without_recordings(
     alone = rows[runs.BEST]
     assert float(alone["goodput_bps"]) / float(alone["fraction"]) == pytest.approx(both * 1448 / 1500)
     assert 0.2 < float(rows[runs.OURS.name]["fraction"]) < 1.1
-    assert "sudo mpsim experiment mobile --world emulation" in told
