@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from math import inf, nextafter
 from random import Random
 from typing import Literal
 
@@ -79,7 +80,10 @@ class End:
 
     def due(self) -> float:
         """Return when its endpoint wants to be called, in the world's time (s)."""
-        return self.endpoint.next_timeout() - self._offset
+        alarm = self.endpoint.next_timeout()
+        due = alarm - self._offset
+        # By this end's own clock it must not be too early, whatever two clocks' difference is rounded to.
+        return due if due + self._offset >= alarm else nextafter(due, inf)
 
     def destination(self, datagram: Datagram) -> Address | None:
         """Return where a driver would send a datagram; None: nowhere yet."""

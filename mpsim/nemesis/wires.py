@@ -51,6 +51,7 @@ class Wires:
         self._random = random
         self._ports = 40_000
         self._burst: dict[tuple[str, int], int] = {}
+        self._newest: dict[tuple[str, int], float] = {}
         self.addresses: dict[str, list[Address]] = {
             side: [(f"10.{number}.{path}.1", 4725) for path in range(len(delays))] for number, side in enumerate(SIDES)
         }
@@ -66,10 +67,13 @@ class Wires:
         self.addresses[side][path] = address
         self.owned[side][path].add(address)
 
-    def cross(self, side: str, path: int, data: bytes) -> list[Crossing]:
-        """Return what becomes of a datagram that `side` sends by `path`."""
+    def cross(self, side: str, path: int, data: bytes, now: float) -> list[Crossing]:
+        """Return what becomes of a datagram that `side` sends by `path` now."""
         random = self._random
-        delay = self.delays[path] * random.uniform(1.0, 1.05)
+        # Jitter keeps the order; that is for `reordering` to disturb.
+        arrives = max(now + self.delays[path] * random.uniform(1.0, 1.05), self._newest.get((side, path), 0.0))
+        self._newest[side, path] = arrives
+        delay = arrives - now
         crossings = [Crossing(delay, data)]
         for fault in self.faults:
             if fault.path not in (EVERY, path):

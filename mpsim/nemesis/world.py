@@ -26,6 +26,8 @@ BACK = 2.0  # s after the last fault: from then on everything arrives
 LOOK = 1.0  # s that this is watched
 ARRIVED = 1.5  # s that those packets may take
 DRAINED = 4.0  # s after the last packet nothing is left
+CALM = 0.2  # of the usual rate, after the last fault: what has piled up is sent meanwhile
+QUEUE = "20p"  # of an ingress queue
 STEADY = 0.05  # s between the packets of that time
 LARGEST = 1200  # bytes of an inner packet
 MOST_AT_ONCE = 2000  # alarms in one moment
@@ -73,7 +75,7 @@ def scenario_of(script: Script) -> Scenario:
             "seed": script.seed,
             "warmup": "1s",
             "duration": "1s",
-            "tunnel": {"mode": script.mode, **script.tunnel},
+            "tunnel": {"mode": script.mode, "queue": {"kind": "droptail", "size": QUEUE}, **script.tunnel},
             "link": [
                 {"name": f"path{number}", "rate": "10Mbit", "delay": f"{delay}s"}
                 for number, delay in enumerate(script.delays)
@@ -93,10 +95,12 @@ class World:
         self._random = Random(f"world {script.seed}")
         self._wires = Wires(script.delays, Random(f"wires {script.seed}"))
         scenario = scenario_of(script)
-        remote = self._wires.addresses["remote"]
+        addresses = self._wires.addresses
+        # Without keys nothing shows where the other end is: it has to be said.
+        listens = None if script.mode != "none" else addresses["local"]
         self._ends = {
-            "local": End(scenario, "local", Random(f"local {script.seed}"), remote),
-            "remote": End(scenario, "remote", Random(f"remote {script.seed}"), None),
+            "local": End(scenario, "local", Random(f"local {script.seed}"), addresses["remote"]),
+            "remote": End(scenario, "remote", Random(f"remote {script.seed}"), listens),
         }
         self.judge = Judge(script, self._wires, self._ends)
         self._queue: list[tuple[float, int, str, Callable[[], None]]] = []
@@ -205,7 +209,7 @@ class World:
             guard.handshakes if guard is not None else 0,
         )
         self._sent[end.side].append(sent)
-        for crossing in self._wires.cross(end.side, path, data):
+        for crossing in self._wires.cross(end.side, path, data, self.now):
             self._at(self.now + crossing.delay, end.other, partial(self._arrive, sent, crossing.data))
 
     def _arrive(self, sent: Sent, data: bytes) -> None:
@@ -250,7 +254,8 @@ class World:
         for _ in range(random.choice((1, 1, 1, 1, 1, 1, 1, 12))):
             if end.alive:
                 self._give_one(end, random.choice((0, 0, 1, 2, 3)), random.randrange(SMALLEST, LARGEST))
-        wait = random.expovariate(self.script.rate / 2.4)  # bursts are 2.4 packets in the mean
+        rate = self.script.rate if self.now < self.script.over else self.script.rate * CALM
+        wait = random.expovariate(rate / 2.4)  # bursts are 2.4 packets in the mean
         if self.now + wait < until:
             self._at(self.now + wait, side, partial(self._give, side, until))
 

@@ -44,8 +44,9 @@ if TYPE_CHECKING:
 ACTIVE = 1.0
 # This long (s) after the beginning a path that was not yet heard of keeps those of a higher metric waiting.
 PATIENCE = 2 * INITIAL_RTT
-# Questions (probes), for each path, whose answer proves that a new epoch is the other end's, not noise.
-MOST_QUESTIONS = 16
+# Questions (probes), for each path, that may still be answered: an answer to something else, or a second one, says
+# nothing about round-trip times, nor that a new epoch is the other end's. At `PROBE_AGAIN` those of six seconds.
+MOST_QUESTIONS = 64
 
 
 class Endpoint:
@@ -167,7 +168,14 @@ class Endpoint:
 
     def to_bytes(self, datagram: Datagram) -> bytes | None:
         """Return a datagram as it leaves; None: there is no session to seal it by. To be asked once for each."""
-        return encode(datagram) if self.guard is None else self.guard.seal(datagram)
+        guard = self.guard
+        if guard is None:
+            return encode(datagram)
+        data = guard.seal(datagram)
+        if guard.asked:
+            guard.asked = False
+            self._alarm = min(self._alarm, guard.next_timeout())
+        return data
 
     def seal(self, datagram: Datagram) -> Sealed | None:
         """Do as `to_bytes` does, in a simulation with a guard."""
@@ -215,7 +223,7 @@ class Endpoint:
         guard.renewed = False
         for path in self.paths:
             if path.carrier:
-                path.next_probe = now
+                path.probe_anew(now)
         self._alarm = min(self._alarm, now)
 
     def receive_datagram(self, datagram: Datagram, path: int, now: float) -> None:
@@ -248,7 +256,8 @@ class Endpoint:
         if isinstance(datagram, Probe) and datagram.flags & FLAG_REPLY:
             question = (datagram.number, datagram.echo_us)
             if question in self._questions:
-                self._questions.clear()
+                self._questions.clear()  # its earlier life may have answered them
+                self._questions.append(question)
                 self._peer_epoch = datagram.epoch
                 self.incoming.restart()
                 return True
@@ -286,8 +295,10 @@ class Endpoint:
             self._send_probe(path, now, probe.number, probe.sent_us, FLAG_REPLY)
             return
         question = (probe.number, probe.echo_us)
-        if question in self._questions:
-            self._questions.remove(question)  # an answer proves something once
+        if question not in self._questions:
+            self.rejected["unasked"] += 1
+            return
+        self._questions.remove(question)
         rtt = elapsed(microseconds(now), probe.echo_us)
         path.update_rtt(rtt)
         if path.up:
@@ -346,7 +357,7 @@ class Endpoint:
     def on_path_available(self, path: int, now: float) -> None:
         """Be told that the carrier is back; the path is used as soon as a probe is answered."""
         self.paths[path].carrier = True
-        self.paths[path].next_probe = now
+        self.paths[path].probe_anew(now)
         self._alarm = min(self._alarm, now)
 
     def on_path_writable(self, path: int, budget: float, now: float) -> None:

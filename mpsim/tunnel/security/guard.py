@@ -79,6 +79,7 @@ class Attempt(NamedTuple):
     """One initiation that was sent."""
 
     number: int
+    path: int
     noise: Noise
     mac1: bytes
 
@@ -86,13 +87,22 @@ class Attempt(NamedTuple):
 class Pending:
     """A handshake that was begun and not answered yet."""
 
-    __slots__ = ("attempts", "began", "count", "retry_at", "sent_at")
+    __slots__ = ("attempts", "began", "cookie", "cookie_path", "cookie_until", "count", "retry_at", "sent_at")
 
     def __init__(self, now: float) -> None:
         self.began = self.retry_at = now
         self.sent_at = 0.0
         self.count = 0
         self.attempts: deque[Attempt] = deque(maxlen=MOST_ATTEMPTS)
+        # A cookie is worth something on the path that it came by: each has an address of its own.
+        self.cookie, self.cookie_path, self.cookie_until = b"", 0, 0.0
+
+    def next_path(self, usable: Sequence[int], now: float) -> int:
+        """Return the path of the next attempt: the one that a cookie came by, or else one after the other."""
+        if self.cookie and now < self.cookie_until and self.cookie_path in usable:
+            return self.cookie_path
+        self.cookie = b""
+        return usable[self.count % len(usable)]
 
     def attempt(self, number: int) -> Attempt | None:
         """Return the attempt of this number, if it is among the last."""
@@ -134,6 +144,7 @@ class Guard:
         self.mode, self.cipher, self.epoch, self.initiates = mode, cipher, epoch, initiates
         self.rejected: Counter[str] = Counter() if rejected is None else rejected
         self.sources: list[Address | None] = [None] * len(overheads)
+        self.asked = False  # something was sent that wants an answer; the endpoint's alarm takes note
         self.renewed = False  # there is a new session; the endpoint takes note, and probes at once
         self.handshakes = 0
         self._credentials, self._overheads, self._entropy, self._window = credentials, overheads, entropy, window
@@ -151,7 +162,6 @@ class Guard:
         self._newest_us: list[int | None] = [None] * len(overheads)
         self._asked_since = NEVER  # something was sent and nothing authentic has come
         self._jar = CookieJar(entropy)
-        self._cookie, self._cookie_until = b"", 0.0
         self._unknown, self._known, self._proved = Allowance(), Allowance(), Allowance()
         self._cookies = Allowance(COOKIES_PER_SECOND)
         self._out: list[Handshake] = []
@@ -173,6 +183,7 @@ class Guard:
             return None
         if self._now < self._asked_since and (isinstance(datagram, Data) or _is_question(datagram)):
             self._asked_since = self._now
+            self.asked = True
         bare = isinstance(datagram, Data) and not isinstance(datagram.packet.payload, bytes)
         plain = encode_stand_in(datagram) if bare and isinstance(datagram, Data) else encode(datagram)
         return session.seal(plain, datagram.path_sequence)
@@ -277,7 +288,8 @@ class Guard:
             self._reject("replayed")
             self._send_cookie(message, now, source)
             return
-        self._stamp = stamp
+        # Never back, or what was sent before a clock was set back would be fresh again.
+        self._stamp = max(self._stamp, stamp)
         if proved:
             self._jar.renew(now)  # a cookie proves something once
         self._respond(noise, message, now, source)
@@ -311,11 +323,11 @@ class Guard:
             return
         salt, sealed = message.noise[: messages.SALT_SIZE], message.noise[messages.SALT_SIZE :]
         try:
-            self._cookie = open_cookie(self._credentials.peer_identity, attempt.mac1, salt, sealed)
+            pending.cookie = open_cookie(self._credentials.peer_identity, attempt.mac1, salt, sealed)
         except InvalidTag:
             self._reject("forged")
             return
-        self._cookie_until = now + COOKIE_LIFE
+        pending.cookie_path, pending.cookie_until = attempt.path, now + COOKIE_LIFE
         pending.retry_at = min(pending.retry_at, pending.sent_at + COOKIE_PAUSE)
 
     def _send_cookie(self, message: Message, now: float, source: Address | None) -> None:
@@ -332,12 +344,11 @@ class Guard:
         stamp = max(self._last_stamp + 1, self._started + int(now * NANOSECONDS))
         self._last_stamp = stamp
         told = messages.payload(self.epoch, path, number, stamp=stamp)
-        cookie = self._cookie if now < self._cookie_until else b""
-        self._cookie = b""
+        cookie, pending.cookie = pending.cookie, b""
         header = (self.epoch, path, microseconds(now))
         keys = (self._peer_mac1, cookie)
         data = messages.build(INITIATION, header, (number, 0), noise.write(told), keys)
-        pending.attempts.append(Attempt(number, noise, data[-2 * TAG_SIZE : -TAG_SIZE]))
+        pending.attempts.append(Attempt(number, path, noise, data[-2 * TAG_SIZE : -TAG_SIZE]))
         pending.sent_at = now
         pending.count += 1
         spread = RETRY_SPREAD * self._entropy(1)[0] / 255
@@ -418,7 +429,7 @@ class Guard:
         if pending is None:
             pending = self._pending = Pending(now)
         if usable:
-            self._initiate(pending, usable[pending.count % len(usable)], now)
+            self._initiate(pending, pending.next_path(usable, now), now)
         else:
             pending.retry_at = now + RETRY
 
