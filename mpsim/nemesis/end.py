@@ -37,6 +37,7 @@ class End:
         self.other = SIDES[side == SIDES[0]]
         self.life = -1
         self.alive = False
+        self.dark: set[int] = set()  # paths without carrier
         self.wall = 0.0  # s that the time of day is off
         self.hostile: set[int] = set()  # lives
         self.keys_drawn: deque[float] = deque()
@@ -66,6 +67,14 @@ class End:
             entropy=draw,
             started=int(started * NANOSECONDS),
         )
+
+    def die(self) -> None:
+        """End the life."""
+        self.alive = False
+
+    def set_time_of_day(self, amount: float) -> None:
+        """Change the time of day by so much (s); it counts when the next life begins."""
+        self.wall += amount
 
     def tell(self, now: float) -> float:
         """Take note of the world's time; return what this end's clock says (s)."""

@@ -38,6 +38,7 @@ NEEDS_KEYS = frozenset(
     {"corruption", "rebinding", "replay", "reflection", "forgery", "flood", "hostility", "duplication"}
 )
 FAULTS_BEGIN, FAULTS_END = 0.6, 4.0  # s
+LATER = {"reordering": 2.0, "duplication": 1.0}  # s, at most, that a datagram comes later
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,8 @@ class Script:
 
     @property
     def over(self) -> float:
-        """When the last fault has ended (s)."""
-        return max((fault.at + fault.lasts for fault in self.faults), default=FAULTS_BEGIN)
+        """When the last fault has ended, and what it has delayed has arrived (s)."""
+        return max((fault.at + fault.lasts + LATER.get(fault.kind, 0.0) for fault in self.faults), default=FAULTS_BEGIN)
 
     @property
     def copies(self) -> bool:

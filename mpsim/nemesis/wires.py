@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from mpsim.nemesis.script import EVERY, SIDES, Fault
+from mpsim.nemesis.script import EVERY, LATER, SIDES, Fault
 
 Address = tuple[str, int]
 BURST = 4  # datagrams that are lost together, in the mean
-LATEST = 2.0  # s that a datagram may come late
-AGAIN = 1.0  # s until a copy of it comes
 
 
 @dataclass(slots=True)
@@ -85,9 +83,9 @@ class Wires:
             if fault.kind == "loss" and self._loses(side, path, fault.amount):
                 return []
             if fault.kind == "duplication" and random.random() < fault.amount:
-                crossings.append(Crossing(delay + random.uniform(0.0, AGAIN), data))
+                crossings.append(Crossing(delay + random.uniform(0.0, LATER[fault.kind]), data))
             elif fault.kind == "reordering" and random.random() < fault.amount:
-                crossings[0] = Crossing(delay + random.uniform(0.0, LATEST), crossings[0].data)
+                crossings[0] = Crossing(delay + random.uniform(0.0, LATER[fault.kind]), crossings[0].data)
             elif fault.kind == "corruption" and random.random() < fault.amount:
                 crossings[0] = Crossing(crossings[0].delay, flipped(crossings[0].data, random))
         return crossings

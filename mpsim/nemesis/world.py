@@ -10,13 +10,13 @@ from pathlib import Path
 from random import Random
 from traceback import extract_tb
 
+from mpsim.nemesis.disturbing import Disturbance
 from mpsim.nemesis.end import End
-from mpsim.nemesis.foes import Foe, Strange
-from mpsim.nemesis.hostile import Hostile
+from mpsim.nemesis.foes import Strange
 from mpsim.nemesis.inner import SMALLEST, Mark, packet
 from mpsim.nemesis.invariants import Broken, check, check_drained, demand
 from mpsim.nemesis.judge import Judge, is_handshake
-from mpsim.nemesis.script import EVERY, SIDES, Fault, Script
+from mpsim.nemesis.script import SIDES, Script
 from mpsim.nemesis.wires import Sent, Wires
 from mpsim.scenario import Scenario, parse
 from mpsim.tunnel.datagrams import INITIATION, RESPONSE, TAG_SIZE, Datagram
@@ -26,13 +26,13 @@ BACK = 2.0  # s after the last fault: from then on everything arrives
 LOOK = 1.0  # s that this is watched
 ARRIVED = 1.5  # s that those packets may take
 DRAINED = 4.0  # s after the last packet nothing is left
+TRAFFIC_BEGINS = 0.3  # s
 CALM = 0.2  # of the usual rate, after the last fault: what has piled up is sent meanwhile
 QUEUE = "20p"  # of an ingress queue
 STEADY = 0.05  # s between the packets of that time
 LARGEST = 1200  # bytes of an inner packet
 MOST_AT_ONCE = 2000  # alarms in one moment
 PUMPS = 50  # times that an end may have something more to say in one moment
-WIRE_FAULTS = frozenset({"loss", "corruption", "reordering", "duplication", "blackhole", "one-way"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,54 +93,57 @@ class World:
         self.now = 0.0
         self.events = 0
         self._random = Random(f"world {script.seed}")
-        self._wires = Wires(script.delays, Random(f"wires {script.seed}"))
+        self.wires = Wires(script.delays, Random(f"wires {script.seed}"))
         scenario = scenario_of(script)
-        addresses = self._wires.addresses
+        addresses = self.wires.addresses
         # Without keys nothing shows where the other end is: it has to be said.
         listens = None if script.mode != "none" else addresses["local"]
-        self._ends = {
+        self.ends = {
             "local": End(scenario, "local", Random(f"local {script.seed}"), addresses["remote"]),
             "remote": End(scenario, "remote", Random(f"remote {script.seed}"), listens),
         }
-        self.judge = Judge(script, self._wires, self._ends)
+        self.judge = Judge(script, self.wires, self.ends)
         self._queue: list[tuple[float, int, str, Callable[[], None]]] = []
         self._number = 0
-        self._dark: dict[str, set[int]] = {side: set() for side in SIDES}  # paths without carrier
-        self._sent: dict[str, list[Sent]] = {side: [] for side in SIDES}
-        self._received: dict[str, list[Sent]] = {side: [] for side in SIDES}
+        self.sent: dict[str, list[Sent]] = {side: [] for side in SIDES}
+        self.received: dict[str, list[Sent]] = {side: [] for side in SIDES}
         self._packets: dict[tuple[str, int, int], int] = {}
-        self._foes: dict[str, Foe] = {}
         self._counted: list[tuple[Mark, float]] = []  # those that have to arrive, and by when
 
     # Time.
 
-    def _at(self, when: float, side: str, what: Callable[[], None]) -> None:
+    def at(self, when: float, side: str, what: Callable[[], None]) -> None:
+        """Let something happen at a time (s); `side` is looked at after it."""
         self._number += 1
         heapq.heappush(self._queue, (max(when, self.now), self._number, side, what))
 
+    def begin(self) -> None:
+        """Begin both ends' first lives, and plan the faults and the traffic."""
+        for end in self.ends.values():
+            end.begin(0.0)
+        Disturbance(self).plan()
+        for side in SIDES:
+            self.at(TRAFFIC_BEGINS, side, partial(self._give, side))
+
     def run(self) -> None:
         """Let everything happen; raises Broken, or what the endpoints raise."""
-        for end in self._ends.values():
-            end.begin(0.0)
-        self._meet_foes()
-        for fault in self.script.faults:
-            self._plan(fault)
+        self.begin()
         begin = self.script.over + BACK
         for side in SIDES:
-            self._at(0.3, side, partial(self._give, side, begin))
             for number in range(int(LOOK / STEADY)):
-                self._at(begin + number * STEADY, side, partial(self._give_counted, side))
-        self._play(begin + LOOK + DRAINED)
+                self.at(begin + number * STEADY, side, partial(self._give_counted, side))
+        self.play_until(begin + LOOK + DRAINED)
         for mark, by in self._counted:
             arrived = self.judge.delivered.get(mark)
             demand(arrived is not None and arrived <= by, "alive", f"{mark} was to arrive by {by:.3f} s: {arrived}")
-        for end in self._ends.values():
+        for end in self.ends.values():
             check_drained(end)
 
-    def _play(self, until: float) -> None:
+    def play_until(self, until: float) -> None:
+        """Let everything happen up to a time (s)."""
         at_once = 0
         while True:
-            due, side = min((end.due() if end.alive else until + 1.0, name) for name, end in self._ends.items())
+            due, side = min((end.due() if end.alive else until + 1.0, name) for name, end in self.ends.items())
             event = self._queue[0] if self._queue else None
             alarm = event is None or due <= event[0]
             at = due if event is None or alarm else event[0]
@@ -158,14 +161,14 @@ class World:
             self._look(side)
 
     def _alarm(self, side: str) -> None:
-        end = self._ends[side]
+        end = self.ends[side]
         now = end.tell(self.now)
         end.endpoint.handle_timeout(now)
         demand(end.endpoint.next_timeout() > now, "time", f"{side}: the alarm after {now} s is not later")
 
     def _look(self, side: str) -> None:
         """Carry away what an end has to say, and look at it."""
-        end = self._ends[side]
+        end = self.ends[side]
         if end.alive:
             self._pump(end)
             check(end, self.now)
@@ -183,47 +186,48 @@ class World:
             data = endpoint.to_bytes(datagram)
             if data is not None:
                 self.judge.on_sealed(end, datagram, data)
-                self._send(end, datagram, data)
+                self.send(end, datagram, data)
         return datagrams
 
-    def _send(self, end: End, datagram: Datagram, data: bytes) -> None:
+    def send(self, end: End, datagram: Datagram, data: bytes) -> None:
+        """Put what an end has sealed on the wires."""
         to = end.destination(datagram)
         if to is None:
             return
         if not is_handshake(data):
             self.judge.on_sent(end, datagram, to)
         path = datagram.path
-        if path in self._dark[end.side] or to != self._wires.addresses[end.other][path]:
+        if path in end.dark or to != self.wires.addresses[end.other][path]:
             return
-        other = self._ends[end.other]
+        other = self.ends[end.other]
         guard = other.endpoint.guard
         sent = Sent(
-            len(self._sent[end.side]),
+            len(self.sent[end.side]),
             end.side,
             end.life,
             other.life,
             path,
             data,
-            self._wires.addresses[end.side][path],
+            self.wires.addresses[end.side][path],
             self.now,
             guard.handshakes if guard is not None else 0,
         )
-        self._sent[end.side].append(sent)
-        for crossing in self._wires.cross(end.side, path, data, self.now):
-            self._at(self.now + crossing.delay, end.other, partial(self._arrive, sent, crossing.data))
+        self.sent[end.side].append(sent)
+        for crossing in self.wires.cross(end.side, path, data, self.now):
+            self.at(self.now + crossing.delay, end.other, partial(self._arrive, sent, crossing.data))
 
     def _arrive(self, sent: Sent, data: bytes) -> None:
-        end = self._ends[SIDES[sent.side == SIDES[0]]]
+        end = self.ends[SIDES[sent.side == SIDES[0]]]
         if not end.alive:
             return
         whole = data == sent.data or (
             is_handshake(sent.data) and data[0] & 0xF in (INITIATION, RESPONSE) and data[:-TAG_SIZE] == sent.data[:-TAG_SIZE]
         )
         if not whole or end.life in sent.arrived_in:
-            self._receive_strange(end, Strange(data, sent.path, sent.source))
+            self.receive_strange(end, Strange(data, sent.path, sent.source))
             return
         sent.arrived_in.add(end.life)
-        self._received[end.side].append(sent)
+        self.received[end.side].append(sent)
         endpoint = end.endpoint
         before = endpoint.rejected.copy()
         source = sent.source if endpoint.guard is not None else None
@@ -234,7 +238,8 @@ class World:
         if is_handshake(data):
             self.judge.answered_peer(end, data, self._pump(end))
 
-    def _receive_strange(self, end: End, strange: Strange) -> None:
+    def receive_strange(self, end: End, strange: Strange) -> None:
+        """Let an end receive what the other one has not sent, or has sent before."""
         now = end.tell(self.now)
         endpoint = end.endpoint
         if endpoint.guard is None:
@@ -247,20 +252,20 @@ class World:
         guard = endpoint.guard
         self.judge.answered_stranger(end, strange.data, [*guard._out, *endpoint.dispatch.out])
 
-    def _give(self, side: str, until: float) -> None:
+    def _give(self, side: str) -> None:
         """Give an end a packet, or a burst of them, now and then."""
         random = self._random
-        end = self._ends[side]
+        end = self.ends[side]
         for _ in range(random.choice((1, 1, 1, 1, 1, 1, 1, 12))):
             if end.alive:
                 self._give_one(end, random.choice((0, 0, 1, 2, 3)), random.randrange(SMALLEST, LARGEST))
         rate = self.script.rate if self.now < self.script.over else self.script.rate * CALM
         wait = random.expovariate(rate / 2.4)  # bursts are 2.4 packets in the mean
-        if self.now + wait < until:
-            self._at(self.now + wait, side, partial(self._give, side, until))
+        if self.now + wait < self.script.over + BACK:
+            self.at(self.now + wait, side, partial(self._give, side))
 
     def _give_counted(self, side: str) -> None:
-        mark = self._give_one(self._ends[side], self._random.choice((0, 1)), SMALLEST)
+        mark = self._give_one(self.ends[side], self._random.choice((0, 1)), SMALLEST)
         self._counted.append((mark, self.now + ARRIVED))
 
     def _give_one(self, end: End, cls: int, size: int) -> Mark:
@@ -272,104 +277,10 @@ class World:
         end.endpoint.receive_packet(Packet.from_bytes(data), end.tell(self.now))
         return mark
 
-    # Faults.
-
-    def _meet_foes(self) -> None:
-        for side, end in self._ends.items():
-            guard = end.endpoint.guard
-            if guard is not None:
-                addresses = self._wires.addresses[end.other]
-                identity = guard._credentials.own_identity
-                random = Random(f"foe of {side} {self.script.seed}")
-                self._foes[side] = Foe(random, len(self.script.delays), identity, addresses)
-
-    def _plan(self, fault: Fault) -> None:
-        side = fault.side
-        if fault.kind in WIRE_FAULTS:
-            self._at(fault.at, side, partial(self._wires.faults.append, fault))
-            self._at(fault.at + fault.lasts, side, partial(self._wires.faults.remove, fault))
-        elif fault.kind in {"replay", "reflection", "forgery", "flood", "hostility"}:
-            random = Random(f"times of {fault} {self.script.seed}")
-            if fault.kind == "hostility":
-                self._at(fault.at, side, partial(self._turn_hostile, side))
-                self._at(fault.at + fault.lasts, side, partial(self._restart, side))
-            hostile = Hostile(self._ends[side], random)
-            for _ in range(int(fault.amount)):
-                when = fault.at + fault.lasts * random.random()
-                self._at(when, side, partial(self._attack, fault, hostile))
-        else:
-            self._plan_change(fault)
-
-    def _plan_change(self, fault: Fault) -> None:
-        side = fault.side
-        paths = range(len(self.script.delays)) if fault.path == EVERY else (fault.path,)
-        if fault.kind == "restart":
-            self._at(fault.at, side, partial(self._die, side))
-            self._at(fault.at + fault.lasts, side, partial(self._restart, side))
-        elif fault.kind == "leap":
-            self._at(fault.at, side, partial(self._leap, side, fault.amount))
-        elif fault.kind == "wall":
-            self._at(fault.at, side, partial(self._change_wall, side, fault.amount))
-        for path in paths:
-            if fault.kind == "rebinding":
-                self._at(fault.at, side, partial(self._wires.rebind, "local", path))
-            elif fault.kind == "carrier":
-                self._at(fault.at, side, partial(self._cut, side, path))
-                self._at(fault.at + fault.lasts, side, partial(self._mend, side, path))
-
-    def _attack(self, fault: Fault, hostile: Hostile) -> None:
-        end = self._ends[fault.side]
-        if not end.alive:
-            return
-        if fault.kind == "hostility":
-            made = hostile.sealed(len(self.script.delays))
-            if made is not None:
-                datagram, data = made
-                self.judge.on_nonce(end, data)
-                self._send(end, datagram, data)
-            return
-        strange = self._strange(fault)
-        if strange is not None:
-            self._receive_strange(end, strange)
-
-    def _strange(self, fault: Fault) -> Strange | None:
-        foe = self._foes[fault.side]
-        if fault.kind == "flood":
-            return foe.flood()
-        if fault.kind == "reflection":
-            return foe.replay(self._sent[fault.side])
-        seen = self._received[fault.side]
-        if fault.kind == "forgery":
-            return foe.forge(seen)
-        return foe.initiation(seen) if self._random.random() < 0.3 else foe.replay(seen)
-
-    def _turn_hostile(self, side: str) -> None:
-        self._ends[side].hostile.add(self._ends[side].life)
-
-    def _die(self, side: str) -> None:
-        self._ends[side].alive = False
-
-    def _restart(self, side: str) -> None:
-        end = self._ends[side]
+    def restart(self, side: str) -> None:
+        """Begin another life of an end."""
+        end = self.ends[side]
         end.begin(self.now)
         self.judge.disturbed(self.now)
-        now = end.tell(self.now)
-        for path in self._dark[side]:
-            end.endpoint.on_path_unavailable(path, now)
-
-    def _leap(self, side: str, amount: float) -> None:
-        self._ends[side].leap(amount)
-        self.judge.disturbed(self.now)
-
-    def _change_wall(self, side: str, amount: float) -> None:
-        self._ends[side].wall += amount
-
-    def _cut(self, side: str, path: int) -> None:
-        self._dark[side].add(path)
-        if self._ends[side].alive:
-            self._ends[side].endpoint.on_path_unavailable(path, self._ends[side].tell(self.now))
-
-    def _mend(self, side: str, path: int) -> None:
-        self._dark[side].discard(path)
-        if self._ends[side].alive:
-            self._ends[side].endpoint.on_path_available(path, self._ends[side].tell(self.now))
+        for path in end.dark:
+            end.endpoint.on_path_unavailable(path, end.tell(self.now))
