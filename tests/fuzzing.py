@@ -171,8 +171,7 @@ def replayed(mode: str, count: int) -> None:
     assert refuses_all(world, end, same()) == quarter
     goes_on(world)
     world.restart("remote")
-    goes_on(world)
-    world.play_until(world.now + 1.5)
+    world.play_until(world.now + 2.0)
     goes_on(world)
     assert refuses_all(world, end, same()) == quarter
     goes_on(world)

@@ -77,9 +77,7 @@ class Hostile:
         if kind == 0:
             return Skip(*head, random.randrange(6), self._skip_ranges())
         if kind == 1:
-            return Probe(
-                *head, self._word(), self._word(), self._word(), random.choice((0, FLAG_REPLY))
-            )
+            return Probe(*head, self._word(), self._word(), self._word(), random.choice((0, FLAG_REPLY)))
         if kind == 2:
             return self._feedback(head, random.randrange(paths + 1))
         cls = random.choice((0, 1, 2, 3, random.randrange(256)))

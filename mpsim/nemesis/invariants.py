@@ -52,7 +52,7 @@ def demand(holds: bool, invariant: str, sentence: str) -> None:
         raise Broken(invariant, sentence)
 
 
-def check(end: End, now: float) -> None:
+def check(end: End) -> None:
     """Check everything that one end's state shows; raises Broken."""
     endpoint = end.endpoint
     for path in endpoint.paths:
@@ -82,17 +82,21 @@ def check(end: End, now: float) -> None:
 def _check_path(path: Path, side: str) -> None:
     who = f"{side}, path {path.index}"
     flight = sum(sent.size for sent in path._flight) + sum(sent.size for sent in path._missing)
-    demand(path.bytes_in_flight == flight, "flight", f"{who}: {path.bytes_in_flight} bytes said in flight; {flight} are")
+    demand(
+        path.bytes_in_flight == flight, "flight", f"{who}: {path.bytes_in_flight} bytes said in flight; {flight} are"
+    )
     queued = sum(packet.size for packet, *_ in path.queue)
     demand(path.queued_bytes == queued, "flight", f"{who}: {path.queued_bytes} bytes said queued; {queued} are")
-    demand(path.cwnd > 0 and isfinite(path.srtt) and path.srtt >= 0, "flight", f"{who}: cwnd {path.cwnd}, srtt {path.srtt}")
+    demand(
+        path.cwnd > 0 and isfinite(path.srtt) and path.srtt >= 0, "flight", f"{who}: cwnd {path.cwnd}, srtt {path.srtt}"
+    )
     demand(path.up or not flight, "flight", f"{who}: down, and {flight} bytes in flight")
     known = path.acked_datagrams + path.lost_datagrams + len(path._flight) + len(path._missing)
     demand(
         path.sent_datagrams == known,
         "conserved",
-        f"{who}: {path.sent_datagrams} datagrams sent; {path.acked_datagrams} acknowledged, {path.lost_datagrams} lost, "
-        f"{len(path._flight) + len(path._missing)} in flight",
+        f"{who}: {path.sent_datagrams} datagrams sent; {path.acked_datagrams} acknowledged, "
+        f"{path.lost_datagrams} lost, {len(path._flight) + len(path._missing)} in flight",
     )
 
 

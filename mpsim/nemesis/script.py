@@ -31,7 +31,7 @@ KINDS: dict[str, str] = {
     "reflection": "what `side` has sent is thrown back at it; amount: datagrams",
     "forgery": "what `side` has received is sent to it again with changes; amount: datagrams",
     "flood": "noise, and initiations that anyone can make up, are sent to `side`; amount: datagrams",
-    "hostility": "`side`, which has the keys, sends whatever is worst, and is restarted when this ends; amount: datagrams",
+    "hostility": "`side`, which has the keys, sends what is worst, and is restarted at the end; amount: datagrams",
 }
 # Without keys no end can tell these from what is real.
 NEEDS_KEYS = frozenset(

@@ -74,13 +74,9 @@ class Wires:
         delay = arrives - now
         crossings = [Crossing(delay, data)]
         for fault in self.faults:
-            if fault.path not in (EVERY, path):
+            if fault.path not in (EVERY, path) or (fault.side != side and fault.kind != "blackhole"):
                 continue
-            if fault.kind == "blackhole" or (fault.kind == "one-way" and fault.side == side):
-                return []
-            if fault.side != side:
-                continue
-            if fault.kind == "loss" and self._loses(side, path, fault.amount):
+            if self._stops(fault, side, path):
                 return []
             if fault.kind == "duplication" and random.random() < fault.amount:
                 crossings.append(Crossing(delay + random.uniform(0.0, LATER[fault.kind]), data))
@@ -89,6 +85,12 @@ class Wires:
             elif fault.kind == "corruption" and random.random() < fault.amount:
                 crossings[0] = Crossing(crossings[0].delay, flipped(crossings[0].data, random))
         return crossings
+
+    def _stops(self, fault: Fault, side: str, path: int) -> bool:
+        """Return whether a datagram is lost by a fault that concerns it."""
+        if fault.kind == "loss":
+            return self._loses(side, path, fault.amount)
+        return fault.kind in {"blackhole", "one-way"}
 
     def _loses(self, side: str, path: int, share: float) -> bool:
         """Decide by bursts (a Gilbert model that loses everything in its bad state)."""

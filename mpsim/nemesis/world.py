@@ -171,7 +171,7 @@ class World:
         end = self.ends[side]
         if end.alive:
             self._pump(end)
-            check(end, self.now)
+            check(end)
 
     # What enters and leaves an end.
 
@@ -221,7 +221,9 @@ class World:
         if not end.alive:
             return
         whole = data == sent.data or (
-            is_handshake(sent.data) and data[0] & 0xF in (INITIATION, RESPONSE) and data[:-TAG_SIZE] == sent.data[:-TAG_SIZE]
+            is_handshake(sent.data)
+            and data[0] & 0xF in (INITIATION, RESPONSE)
+            and data[:-TAG_SIZE] == sent.data[:-TAG_SIZE]
         )
         if not whole or end.life in sent.arrived_in:
             self.receive_strange(end, Strange(data, sent.path, sent.source))

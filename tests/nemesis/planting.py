@@ -1,4 +1,4 @@
-"""Bugs to plant: a few characters of the source changed in memory, and which invariant has to notice, with which seed."""
+"""Bugs to plant: a few characters of the source changed in memory, and which invariant notices, with which seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A nemesis that finds nothing proves nothing: bugs planted in memory are found, each by the invariant that it breaks."""
+"""A nemesis that finds nothing proves nothing: bugs planted in memory are found, each by what it breaks."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from guarding import KEYS, OVERHEAD, Ends, credentials, guard, inner
 from mpsim.tunnel.datagrams import COOKIE, INITIATION, RESPONSE, Data, Probe
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.security.cookie import HANDSHAKES_PER_SECOND
-from mpsim.tunnel.security.guard import RETRY, SILENCE
+from mpsim.tunnel.security.guard import RETRY, SILENCE, Pending
 from mpsim.tunnel.security.keys import Credentials, from_text, to_text
 from mpsim.tunnel.security.session import REJECT_AFTER, REKEY_AFTER
 from mpsim.tunnel.security.window import SIZE
@@ -212,6 +212,49 @@ def test_a_clock_that_was_set_back_costs_a_cookie_and_no_more() -> None:
     # That initiation with its cookie is of no use to who recorded it, not even from the same address.
     recorded = ends.sent[4][1]
     ends.remote.open(recorded, recorded[2], ends.now, OLD)
+    assert [answer.type for answer in ends.remote.take(ends.now)] == [COOKIE]
+
+
+def test_a_cookie_is_brought_back_by_the_path_that_it_came_by() -> None:
+    """Each path has an address of its own, and a cookie is worth something from one."""
+    addresses = [OLD, NEW]
+    ends = Ends(started=10**18)
+    ends.join()
+    ends.local = guard("local", epoch=77, entropy=Random("yesterday").randbytes, started=10**18 - 86_400 * 10**9)
+    for step in range(200):
+        ends.now = 5.0 + step * 0.01
+        for message in ends.tick():
+            ends.remote.open(message.data, message.path, ends.now, addresses[message.path])
+        for answer in ends.remote.take(ends.now):
+            ends.local.open(answer.data, answer.path, ends.now)
+        if ends.local.ready:
+            break
+    assert ends.now < 5.5
+    assert ends.arrives(ends.seal())
+
+
+def test_a_cookie_of_a_path_without_carrier_is_left() -> None:
+    pending = Pending(0.0)
+    pending.cookie, pending.cookie_path, pending.cookie_until = b"c", 1, 2.0
+    assert pending.next_path((0, 1), 1.0) == 1
+    assert pending.next_path((0, 1), 2.0) == 0  # too old
+    pending.cookie = b"c"
+    assert pending.next_path((0,), 1.0) == 0
+    assert not pending.cookie
+
+
+def test_initiations_from_before_a_clock_was_set_back_are_not_fresh_again() -> None:
+    ends = Ends(started=10**18)
+    ends.join()
+    recorded = [ends.sent[0][1]]
+    ends.local = guard("local", epoch=77, entropy=Random("yesterday").randbytes, started=10**18 - 86_400 * 10**9)
+    ends.now = 5.0
+    ends.carry(OLD)
+    ends.now = 5.1
+    ends.carry(OLD)
+    ends.join()
+    for data in recorded:
+        ends.remote.open(data, data[2], ends.now, OLD)
     assert [answer.type for answer in ends.remote.take(ends.now)] == [COOKIE]
 
 
