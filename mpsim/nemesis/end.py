@@ -61,7 +61,7 @@ class End:
         started = TIME_OF_DAY + self.wall - self._offset
         self.endpoint = build_endpoint(
             self._scenario,
-            self.side,  # type: ignore[arg-type]
+            self.side,
             epoch=self._random.getrandbits(32),
             random_seed=self._random.getrandbits(32),
             entropy=draw,

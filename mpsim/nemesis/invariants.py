@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 
 from mpsim.nemesis.end import End
+from mpsim.tunnel.datagrams import MOST_RANGES
 from mpsim.tunnel.dispatch import MOST_QUEUED
 from mpsim.tunnel.endpoint import MOST_QUESTIONS, Endpoint
 from mpsim.tunnel.path import Path
-from mpsim.tunnel.receiver import MOST_RANGES
 from mpsim.tunnel.reorder.base import MOST_MISSING
 from mpsim.tunnel.repair.recovery import MOST_BLOCKS, MOST_KEPT
 from mpsim.tunnel.security.guard import MOST_ATTEMPTS
