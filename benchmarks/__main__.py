@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from benchmarks import memory, ours, peer, profiling
+from benchmarks import memory, ours, peer, profiling, security
 from benchmarks.ours import Cost
 from benchmarks.table import Line, write
 from mpsim.tunnel import path
@@ -96,7 +96,7 @@ def measure(repetitions: int, scale: float) -> list[Line]:
             at_most=True,
         )
     )
-    return lines
+    return [*lines, *security.lines(repetitions, scale)]
 
 
 def main() -> None:

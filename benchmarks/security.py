@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import time
-from dataclasses import dataclass
+from statistics import median
 
+from benchmarks.table import Line
 from mpsim.build import build_endpoint
 from mpsim.scenario import parse
 from mpsim.tunnel.datagrams import Datagram
@@ -17,18 +18,6 @@ BATCH = 32  # packets that a portal reads at once
 STEP = 0.0005  # s between two batches, and each way
 # The issue's target, us of CPU for each packet at each of the two portals, more than without protection.
 MOST_US = 8.0
-
-
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """What it took to bring packets through two portals: CPU seconds for each packet at each portal."""
-
-    cpu_s: float
-
-    @property
-    def us(self) -> float:
-        """The same in microseconds."""
-        return self.cpu_s * 1e6
 
 
 def inner_packet() -> bytes:
@@ -84,8 +73,8 @@ class Crossings:
     def _deliver(self, packet: Packet) -> None:
         self.delivered += 1
 
-    def carry(self, packets: int) -> Crossing:
-        """Bring so many packets from one end to the other."""
+    def carry(self, packets: int) -> float:
+        """Bring so many packets from one end to the other; return the CPU time (us) for each at each portal."""
         data = inner_packet()
         local = self._ends[0]
         gc.collect()
@@ -100,4 +89,30 @@ class Crossings:
         self._exchange()
         if self.delivered - before != count:
             raise AssertionError(f"{count} packets were sent, {self.delivered - before} came")
-        return Crossing(cpu / count / 2)
+        return cpu / count / 2 * 1e6
+
+
+def measure(repetitions: int, packets: int) -> dict[str, float]:
+    """Return the CPU time (us) for a packet at a portal, by mode: medians of runs that alternate."""
+    crossings = {mode: Crossings(mode) for mode in ("none", "mac", "aead")}
+    costs: dict[str, list[float]] = {mode: [] for mode in crossings}
+    for _ in range(repetitions):
+        for mode, crossing in crossings.items():
+            costs[mode].append(crossing.carry(packets))
+    return {mode: median(found) for mode, found in costs.items()}
+
+
+def lines(repetitions: int, scale: float) -> list[Line]:
+    """Return the rows of the table: what protection takes, as a part of what it may take."""
+    cost = measure(3 * repetitions, round(20_000 * scale))
+    return [
+        Line(
+            f"CPU per packet and portal, mode {mode}",
+            f"{cost[mode]:.1f} us",
+            f"none {cost['none']:.1f} us and {MOST_US:g} us more",
+            (cost[mode] - cost["none"]) / MOST_US,
+            1,
+            at_most=True,
+        )
+        for mode in ("aead", "mac")
+    ]

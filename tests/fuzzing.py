@@ -129,7 +129,7 @@ def forged(mode: str, count: int) -> None:
             made = Data(sender.endpoint.epoch, path, fresh, number, CLASS_UDP, number, Packet.from_bytes(inner))
             kind = number % 3
             if kind == 0:
-                data = wrong.seal(encode(made), fresh)
+                data = wrong.seal(encode(made), inner, fresh)
             elif kind == 1:  # a real body and tag under another number
                 sent = random.choice(templates)
                 path = sent.path

@@ -63,7 +63,7 @@ class Hostile:
         plain = encode(made)
         if random.random() < 0.3:
             plain = self._spoilt(plain)
-        return made, session.seal(plain, count)
+        return made, session.seal(plain, plain[HEADER_SIZE:-TAG_SIZE], count)
 
     def _word(self) -> int:
         random = self._random

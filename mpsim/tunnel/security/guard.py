@@ -56,6 +56,7 @@ from mpsim.tunnel.wire import (
     WireError,
     decode_parts,
     encode,
+    encode_data_header,
     encode_stand_in,
     is_handshake,
     microseconds,
@@ -184,9 +185,13 @@ class Guard:
         if self._now < self._asked_since and (isinstance(datagram, Data) or _is_question(datagram)):
             self._asked_since = self._now
             self.asked = True
-        bare = isinstance(datagram, Data) and not isinstance(datagram.packet.payload, bytes)
-        plain = encode_stand_in(datagram) if bare and isinstance(datagram, Data) else encode(datagram)
-        return session.seal(plain, datagram.path_sequence)
+        if not isinstance(datagram, Data):
+            plain = encode(datagram)
+            return session.seal(plain, plain[HEADER_SIZE:-TAG_SIZE], datagram.path_sequence)
+        body = datagram.packet.payload
+        if not isinstance(body, bytes):
+            body = encode_stand_in(datagram)[HEADER_SIZE:-TAG_SIZE]
+        return session.seal(encode_data_header(datagram), body, datagram.path_sequence)
 
     def open(self, data: bytes, path: int, now: float, source: Address | None = None) -> Datagram | None:
         """Return the datagram in bytes that came in by `path` if it is authentic and fresh, or else count it."""
@@ -205,9 +210,9 @@ class Guard:
             self._reject("forged")
             return None
         try:
-            header, body = session.open(data)
+            body = session.open(data)
             self._heard(session, data, path, source)
-            return decode_parts(header, body, self._overheads[path])
+            return decode_parts(data, body, self._overheads[path], number)
         except InvalidTag:
             self._reject("forged")
         except Replayed:
