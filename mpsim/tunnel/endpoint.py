@@ -131,7 +131,9 @@ class Endpoint:
         if out:
             dispatch.out = []
         if self.guard is not None:
-            return [*self.guard.take(now), *out]
+            messages = self.guard.take(now)
+            if messages:
+                return [*messages, *out]
         return out
 
     def _send_feedback(self, path: Path, now: float) -> None:
@@ -209,7 +211,8 @@ class Endpoint:
                 if packet is not None and isinstance(opened, Data):
                     opened.packet = packet
                 self.receive_datagram(opened, path, now)
-            self._alarm = min(self._alarm, guard.next_timeout())
+            else:  # a handshake message, perhaps; nothing else brings anything forward
+                self._alarm = min(self._alarm, guard.next_timeout())
             return
         try:
             datagram = decode(data, self.paths[path].overhead)

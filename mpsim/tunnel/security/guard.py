@@ -259,6 +259,8 @@ class Guard:
     def take(self, now: float) -> list[Handshake]:
         """Take the handshake messages that are to leave now."""
         self._now = now
+        if not self._out:
+            return []
         out, self._out = self._out, []
         return out
 
