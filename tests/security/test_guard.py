@@ -10,9 +10,10 @@ from guarding import KEYS, OVERHEAD, Ends, credentials, guard, inner
 
 from mpsim.tunnel.datagrams import COOKIE, INITIATION, RESPONSE, Data, Probe
 from mpsim.tunnel.packet import Packet
-from mpsim.tunnel.security.cookie import HANDSHAKES_PER_SECOND
+from mpsim.tunnel.security.cookie import COOKIES_PER_SECOND, GROUPS, HANDSHAKES_PER_SECOND, label
 from mpsim.tunnel.security.guard import RETRY, SILENCE, Pending
 from mpsim.tunnel.security.keys import Credentials, from_text, to_text
+from mpsim.tunnel.security.messages import build
 from mpsim.tunnel.security.session import REJECT_AFTER, REKEY_AFTER
 from mpsim.tunnel.security.window import SIZE
 
@@ -293,6 +294,24 @@ def test_a_flood_is_cheap_and_who_proves_its_address_gets_through(monkeypatch: p
         ends.remote.open(message.data, 0, ends.now, WRONG)
     ends.remote.take(ends.now)
     ends.join()
+
+
+def test_a_flood_of_ten_thousand_a_second_from_one_host_keeps_nobody_out() -> None:
+    """The other end has just restarted and knows no address; whoever floods it uses up the cookies of his group only."""
+    ends = Ends()
+    identity = ends.remote._credentials.own_identity
+    random, answered = Random(8), 0
+    for step in range(5000):
+        ends.now = step / 10_000
+        header = (random.getrandbits(32), 0, random.getrandbits(32))
+        data = build(INITIATION, header, (1, 0), random.randbytes(111), (label(b"mac1", identity), b""))
+        ends.remote.open(data, 0, ends.now, (WRONG[0], random.randrange(65_536)))
+        answered += len(ends.remote.take(ends.now))
+        if step % 20 == 0:
+            ends.carry(OLD)
+    assert answered < 2 * COOKIES_PER_SECOND / GROUPS
+    assert ends.local.ready
+    assert [data[0] & 0xF for _, data in ends.sent] == [INITIATION, COOKIE, INITIATION, RESPONSE]
 
 
 def test_nothing_is_answered_that_is_not_authentic() -> None:

@@ -37,6 +37,7 @@ from mpsim.tunnel.security import messages
 from mpsim.tunnel.security.cookie import (
     COOKIE_LIFE,
     COOKIES_PER_SECOND,
+    GROUPS,
     Address,
     Allowance,
     CookieJar,
@@ -164,7 +165,7 @@ class Guard:
         self._asked_since = NEVER  # something was sent and nothing authentic has come
         self._jar = CookieJar(entropy)
         self._unknown, self._known, self._proved = Allowance(), Allowance(), Allowance()
-        self._cookies = Allowance(COOKIES_PER_SECOND)
+        self._cookies = [Allowance(COOKIES_PER_SECOND / GROUPS) for _ in range(GROUPS)]
         self._out: list[Handshake] = []
         self._now = 0.0
 
@@ -338,7 +339,7 @@ class Guard:
         pending.retry_at = min(pending.retry_at, pending.sent_at + COOKIE_PAUSE)
 
     def _send_cookie(self, message: Message, now: float, source: Address | None) -> None:
-        if not self._cookies.take(now):
+        if not self._cookies[self._jar.group(source)].take(now):
             return
         salt = self._entropy(messages.SALT_SIZE)
         sealed = seal_cookie(self._credentials.own_identity, message.mac1, salt, self._jar.cookie(source, now))
