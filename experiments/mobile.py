@@ -21,8 +21,8 @@ from experiments import mobile_figures as figures
 from experiments import mobile_parts as parts
 from experiments import mobile_runs as runs
 from experiments import mobile_sets as sets
-from experiments.base import EMULATION, Outcome, Timing, left_out, run_trials, worlds_of, write_table
-from experiments.tables import as_markdown, as_text
+from experiments.base import EMULATION, Outcome, Timing, left_out, run_trials, worlds_of
+from experiments.tables import as_markdown, as_text, write_table
 from mpsim.worlds import SIMULATION
 
 TARGET_MS = 250.0  # of the issue that this answers: mean delay of 95 %

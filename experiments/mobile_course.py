@@ -45,7 +45,8 @@ def course(run: Outcome, entity: str, metric: str, window: float = WINDOW) -> Se
     inside = (number >= 0) & (number < count)
     sums = np.bincount(number[inside], values[inside], count)
     held = np.bincount(number[inside], minlength=count)
-    return np.divide(sums, held, out=np.full(count, np.nan), where=held > 0)
+    means: Series = np.divide(sums, held, out=np.full(count, np.nan), where=held > 0)
+    return means
 
 
 def over_time(shown: Mapping[str, Outcome], note: str) -> Figure:
@@ -112,7 +113,8 @@ def weights(run: Outcome, note: str) -> Figure:
 def _share(values: Series) -> Series:
     """Give the first row's share of the column sums; NaN where there is nothing to share."""
     total = values.sum(axis=0)
-    return np.divide(values[0], total, out=np.full(values.shape[1], np.nan), where=total > 0)
+    shares: Series = np.divide(values[0], total, out=np.full(values.shape[1], np.nan), where=total > 0)
+    return shares
 
 
 def misplaced(run: Outcome) -> float:

@@ -8,7 +8,8 @@ from typing import Any
 
 from experiments import mobile_runs as runs
 from experiments import mobile_sets as sets
-from experiments.base import Timing, Trial, run_trials, scenario_of, write_table
+from experiments.base import Timing, Trial, run_trials, scenario_of
+from experiments.tables import write_table
 from mpsim.systems import DEFAULT_TUNNEL, SYSTEMS
 from mpsim.worlds import SIMULATION
 

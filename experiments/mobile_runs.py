@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Final
 
 from experiments import mobile_sets as sets
 from experiments.base import Outcome, Timing, Trial, scenario_of
@@ -21,7 +21,7 @@ from mpsim.metrics import aggregation_benefit
 from mpsim.systems import BEST_LINK, MPTCP, SYSTEMS
 from mpsim.worlds import SIMULATION
 
-DIRECTION = "inbound"
+DIRECTION: Final = "inbound"
 FLOW = "download"
 FULL = Timing(warmup=5.0, duration=60.0, repetitions=1)
 QUICK = Timing(warmup=3.0, duration=10.0, repetitions=1)

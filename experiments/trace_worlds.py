@@ -21,10 +21,9 @@ from experiments.base import (
     run_trials,
     scenario_of,
     worlds_of,
-    write_table,
 )
 from experiments.generated_traces import SHIPPED, recordings
-from experiments.tables import as_markdown, as_text
+from experiments.tables import as_markdown, as_text, write_table
 from mpsim.metrics import BIN
 from mpsim.traces.playing import opportunities
 from mpsim.units import BITS_PER_BYTE, format_rate

@@ -127,15 +127,22 @@ class Endpoint:
         out = dispatch.out
         if out:
             dispatch.out = []
-        if self.guard is not None:
-            return [*self.guard.take(now), *out]
+        if self.guard is not None and (messages := self.guard.take(now)):
+            return [*messages, *out]
         return out
 
     # From the paths to the TUN.
 
     def to_bytes(self, datagram: Datagram) -> bytes | None:
         """Return a datagram as it leaves; None: there is no session to seal it by. To be asked once for each."""
-        return encode(datagram) if self.guard is None else self.guard.seal(datagram)
+        guard = self.guard
+        if guard is None:
+            return encode(datagram)
+        data = guard.seal(datagram)
+        if guard.asked:
+            guard.asked = False
+            self._alarm = min(self._alarm, guard.next_timeout())
+        return data
 
     def seal(self, datagram: Datagram) -> Sealed | None:
         """Do as `to_bytes` does, in a simulation with a guard."""
@@ -169,7 +176,8 @@ class Endpoint:
                 if packet is not None and isinstance(opened, Data):
                     opened.packet = packet
                 self.receive_datagram(opened, path, now)
-            self._alarm = min(self._alarm, guard.next_timeout())
+            else:  # a handshake message, perhaps; nothing else brings anything forward
+                self._alarm = min(self._alarm, guard.next_timeout())
             return
         try:
             datagram = decode(data, self.paths[path].overhead)
@@ -183,7 +191,7 @@ class Endpoint:
         guard.renewed = False
         for path in self.paths:
             if path.carrier:
-                path.next_probe = now
+                path.probe_anew(now)
         self._alarm = min(self._alarm, now)
 
     def receive_datagram(self, datagram: Datagram, path: int, now: float) -> None:
@@ -246,7 +254,9 @@ class Endpoint:
         if not probe.flags & FLAG_REPLY:
             self._control.answer(probe, path, now)
             return
-        self._peer.answered(probe)
+        if not self._peer.answered(probe):
+            self.rejected["unasked"] += 1
+            return
         rtt = elapsed(microseconds(now), probe.echo_us)
         path.update_rtt(rtt)
         if path.up:
@@ -301,7 +311,7 @@ class Endpoint:
     def on_path_available(self, path: int, now: float) -> None:
         """Be told that the carrier is back; the path is used as soon as a probe is answered."""
         self.paths[path].carrier = True
-        self.paths[path].next_probe = now
+        self.paths[path].probe_anew(now)
         self._alarm = min(self._alarm, now)
 
     def on_path_writable(self, path: int, budget: float, now: float) -> None:

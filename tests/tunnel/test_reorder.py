@@ -121,6 +121,21 @@ def test_a_hostile_announcement_takes_no_memory() -> None:
     assert len(bench.out) == 1
 
 
+def test_a_hostile_announcement_takes_no_time() -> None:
+    class Counted(dict[int, object]):
+        looked = 0
+
+        def __contains__(self, key: object) -> bool:
+            self.looked += 1
+            return super().__contains__(key)
+
+    bench = Bench(FixedTimeout, timeout=TIMEOUT, most_packets=100)
+    bench.put(1)
+    counted = bench.buffer._held = Counted(bench.buffer._held)
+    bench.buffer.skip([(2, 60_000)] * 64, 0.0)
+    assert counted.looked <= 2 * 100 + 1
+
+
 STEPS = st.lists(
     st.tuples(st.sampled_from(["insert", "skip", "wait"]), st.integers(0, 40), st.integers(1, 5)), max_size=120
 )
