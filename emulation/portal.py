@@ -20,12 +20,12 @@ from emulation import addresses as at
 from emulation.channels import Channel, open_channel
 from emulation.loop import BATCH, Loop
 from emulation.program import Job, announce_ready, leave
-from emulation.sockets import UNAVAILABLE
 from emulation.stream import StreamChannel
 from emulation.traffic import kernel_name
-from emulation.tun import has_carrier, open_tun, set_queue_length
 from mpsim.build import build_endpoint
 from mpsim.pcap import PcapWriter
+from mpsim.portal.sockets import UNAVAILABLE
+from mpsim.portal.tun import has_carrier, open_tun, set_queue_length
 from mpsim.scenario import Scenario
 from mpsim.tunnel.endpoint import Endpoint, pump
 from mpsim.tunnel.packet import Packet
