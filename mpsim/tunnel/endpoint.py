@@ -349,6 +349,10 @@ class Endpoint:
         self.paths[path].next_probe = now
         self._alarm = min(self._alarm, now)
 
+    def on_metrics_changed(self, now: float) -> None:
+        """Be told that paths have other metrics now."""
+        self._paths_changed(now)
+
     def on_path_writable(self, path: int, budget: float, now: float) -> None:
         """Be told that path number `path` takes `budget` more bytes now (a transport that can be full)."""
         told = self.paths[path]
