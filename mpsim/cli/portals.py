@@ -15,6 +15,7 @@ from mpsim.errors import Fault, InputError, MpsimError
 from mpsim.units import MS_PER_S
 
 _MBIT = 1e6
+_WIDTH = 160  # characters of the table where nobody says how many fit
 
 
 def up(file: Path) -> int:
@@ -63,7 +64,7 @@ def status(name: str | None, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(found[0] if name is not None else found, indent=2))
         return 0
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
     for each in found:
         console.print(_table(each))
     return 0

@@ -3,7 +3,8 @@
     FOLDER/NAME/status.sock      whoever connects is told the status as one JSON document
     FOLDER/NAME/addresses.json   where other portals were last seen, for the next life after a restart
 
-FOLDER is systemd's RUNTIME_DIRECTORY, or /run/mpsim for root and mpsim in the user's XDG_RUNTIME_DIR otherwise.
+FOLDER is systemd's RUNTIME_DIRECTORY, or /run/mpsim-portal for root and mpsim-portal in the user's XDG_RUNTIME_DIR
+otherwise.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 from mpsim.errors import WorldError
 
 FOLDER_VARIABLES = ("MPSIM_RUNTIME_FOLDER", "RUNTIME_DIRECTORY")
-SYSTEM_FOLDER = Path("/run/mpsim")
+SYSTEM_FOLDER = Path("/run/mpsim-portal")
 SOCKET, ADDRESSES = "status.sock", "addresses.json"
 TIMEOUT = 2.0  # s, of one who asks
 _SEND_TIMEOUT = 0.2  # s, of one who answers; a status fits into the kernel's buffer
@@ -36,7 +37,7 @@ def runtime_folder() -> Path:
     if os.geteuid() == 0:
         return SYSTEM_FOLDER
     home = os.environ.get("XDG_RUNTIME_DIR")
-    return Path(home) / "mpsim" if home else Path(tempfile.gettempdir()) / f"mpsim-{os.geteuid()}"
+    return Path(home) / "mpsim-portal" if home else Path(tempfile.gettempdir()) / f"mpsim-portal-{os.geteuid()}"
 
 
 def running(folder: Path) -> list[str]:
