@@ -20,7 +20,7 @@ from mpsim.tunnel.datagrams import Datagram, Handshake
 from mpsim.tunnel.endpoint import Endpoint, pump
 from mpsim.tunnel.framing import overhead
 from mpsim.tunnel.packet import Packet
-from mpsim.tunnel.security.cookie import Address
+from mpsim.tunnel.security.cookie import Address, CookieJar
 from mpsim.tunnel.security.guard import Guard
 
 _log = logging.getLogger("mpsim.portal")
@@ -39,6 +39,7 @@ class Association:
         config: of the host
         number: which of its portals
         ports: of each path
+        jar: makes cookies; all associations share it, because they may share a port
         now: the loop's clock (s)
         wall_ns: the wall clock (ns); what initiations are stamped with
         entropy: gives so many random bytes
@@ -50,6 +51,7 @@ class Association:
         config: Config,
         number: int,
         ports: Sequence[Port],
+        jar: CookieJar,
         *,
         now: float,
         wall_ns: int,
@@ -75,6 +77,7 @@ class Association:
                 entropy=entropy,
                 initiates=False,
                 started=wall_ns - int(now * NS_PER_S),
+                jar=jar,
             )
         self.endpoint: Endpoint = build_endpoint(
             config.scenario(number), "local", epoch=epoch, random_seed=epoch, guard=self.guard
@@ -98,6 +101,10 @@ class Association:
         way.received += 1
         self.endpoint.receive_bytes(data, path, now, source)
 
+    def answers(self) -> int:
+        """Return how many messages wait that what came in has made."""
+        return self.guard.waiting if self.guard is not None else 0
+
     def accepts(self, path: int, data: bytes, source: Address, now: float) -> bool:
         """Take a datagram; return whether it was this association's, and follow its source if that is proved."""
         way = self.ways[path]
@@ -119,7 +126,8 @@ class Association:
         return not refused
 
     def _follow(self, way: Way, source: Address, now: float) -> None:
-        if way.address is not None:
+        # Once a second at most: who relays on the path could make it move to and fro with every datagram.
+        if way.address is not None and way.may_tell_of_move(now):
             _log.info(
                 "%s/%s: moved from %s to %s",
                 self.spec.name,

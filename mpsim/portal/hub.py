@@ -83,7 +83,7 @@ class Hub:
         fitting = sorted(fitting, key=lambda one: one.ways[path].address != source)
         for association in fitting:
             rejected = association.endpoint.rejected
-            before = dict(rejected)
+            before, answers = dict(rejected), association.answers()
             if association.accepts(path, data, source, now):
                 if len(self._of_epoch) >= MOST_EPOCHS:
                     self._of_epoch.clear()
@@ -91,6 +91,8 @@ class Hub:
                 return
             rejected.clear()  # it was not for this one
             rejected.update(before)
+            if association.answers() > answers:
+                break  # with a cookie, which all of them honour: one question has one answer
         self.unknown += 1
 
     def dropped(self) -> int:

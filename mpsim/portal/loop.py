@@ -37,6 +37,7 @@ class Loop:
         self._readers: dict[int, Callable[[], None]] = {}
         self._alarms: list[tuple[float, int, Callable[[float], None]]] = []
         self._order = itertools.count()
+        self._triggers: list[int] = []
         self._stopped = False
 
     def now(self) -> float:
@@ -75,6 +76,7 @@ class Loop:
             os.eventfd_read(wake)
             call()
 
+        self._triggers.append(wake)
         self.add_reader(wake, woken)
         return lambda: os.eventfd_write(wake, 1)
 
@@ -116,6 +118,8 @@ class Loop:
         """Be told that the alarm for `due`, set at `armed` (s), has gone off."""
 
     def close(self) -> None:
-        """Give the descriptors back that are its own."""
+        """Give the descriptors back that are its own; no trigger may be used any longer."""
+        for wake in self._triggers:
+            os.close(wake)
         self._timer.close()
         self._epoll.close()

@@ -19,7 +19,7 @@ from mpsim.portal.loop import BATCH, Loop
 from mpsim.portal.resolving import Lookup, Resolver, lookup
 from mpsim.portal.routing import Routes, destination_of, source_of
 from mpsim.tunnel.packet import Packet
-from mpsim.tunnel.security.cookie import Address
+from mpsim.tunnel.security.cookie import Address, CookieJar
 
 LONGEST_PACKET = 65_535
 TEND_INTERVAL = 0.1  # s between two looks at interfaces, addresses and names
@@ -53,6 +53,7 @@ class Portal:
         self.loop = Loop(time.monotonic(), self._step)
         self.unroutable = self.odd = self.tun_errors = self.read_packets = self.written_packets = 0
         self._tun, self._entropy = tun, entropy
+        self._jar = CookieJar(entropy)
         self._memory = memory or {}
         self._resolver = Resolver(self.loop.trigger, lookup)
         self.hub = Hub(self.loop)
@@ -129,6 +130,7 @@ class Portal:
             config,
             number,
             self.hub.ports(config.portal[number]),
+            self._jar,
             now=now,
             wall_ns=time.time_ns(),
             entropy=self._entropy,

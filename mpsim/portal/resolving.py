@@ -6,6 +6,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 
 Lookup = Callable[[str], Sequence[str]]
 Answer = Callable[[Sequence[str]], object]
@@ -33,14 +34,17 @@ class Resolver:
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="names")
         self._answers: deque[tuple[Answer, Sequence[str]]] = deque()
         self._wake = trigger(self._tell)
+        self._lock = Lock()
+        self._closed = False
 
     def ask(self, host: str, answer: Answer) -> None:
         """Call `answer` in the loop with the addresses of `host`, later."""
 
         def done(future: Future[Sequence[str]]) -> None:
-            if not future.cancelled():
-                self._answers.append((answer, future.result() if future.exception() is None else []))
-                self._wake()
+            with self._lock:
+                if not self._closed and not future.cancelled():
+                    self._answers.append((answer, future.result() if future.exception() is None else []))
+                    self._wake()
 
         self._threads.submit(self._lookup, host).add_done_callback(done)
 
@@ -50,5 +54,7 @@ class Resolver:
             answer(found)
 
     def close(self) -> None:
-        """Wait for nobody."""
+        """Wait for nobody; what is answered from now on is not told."""
+        with self._lock:
+            self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ from mpsim.tunnel.security.cookie import Address
 
 # After a send that failed for want of a route or an interface the path is tried again (s).
 RETRY = 0.2
+TELL_AGAIN = 1.0  # s
 # What concerns one datagram and not its path: too big for the interface, no room in its queue.
 PASSING = frozenset({errno.EMSGSIZE, errno.ENOBUFS})
 # A path that has been down so long has its name resolved again, and so often from then on (s).
@@ -38,6 +40,7 @@ class Way:
         self._blocked_until = 0.0
         self._asking = False
         self._asked_at = 0.0
+        self._told_of_move = -math.inf
 
     def usable(self, now: float) -> bool:
         """Return whether a datagram can be sent on it."""
@@ -103,6 +106,11 @@ class Way:
         position = found.index(self.address) + 1 if self.address in found else 0
         before, self.address = self.address, found[position % len(found)]
         return before != self.address
+
+    def may_tell_of_move(self, now: float) -> bool:
+        """Return whether it is to be told that it leads elsewhere: not again within a second."""
+        told, self._told_of_move = self._told_of_move, now
+        return now - told >= TELL_AGAIN
 
     def lead_anew(self) -> None:
         """Forget where it leads: the configuration says something else now."""

@@ -12,6 +12,7 @@ import pytest
 from portaling import LOCAL, REMOTE, Running, arrives, free_ports, packet, path, running, wait_until, write_key
 
 from mpsim.portal.config import parse_config
+from mpsim.tunnel.security.cookie import Allowance
 
 UPWARDS, DOWNWARDS = packet(LOCAL, REMOTE, b"up"), packet(REMOTE, LOCAL, b"down")
 
@@ -143,48 +144,63 @@ def test_a_path_follows_the_other_end_to_another_port(
     assert caplog.text.count(": moved from") == 1
 
 
+NAMES = ("one", "two", "three")
+INNER = {name: f"10.9.0.{number}" for number, name in enumerate(NAMES, 11)}
+
+
+class Several:
+    """A remote portal with one port, and several local ones that come to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (self.port,) = free_ports(1)
+        self.publics = {name: write_key(folder / f"{name}.key") for name in (*NAMES, "remote")}
+
+    def _raw(self, name: str, portals: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"host": {"name": f"mps-{name}", "private_key_file": f"{name}.key"}, "portal": portals}
+
+    def _portal(self, name: str, route: str, paths: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"name": name, "public_key": self.publics[name], "routes": [route], "path": paths}
+
+    def remote(self, stack: ExitStack) -> Running:
+        paths = [path("a", at=self.port), path("b", at=self.port)]
+        portals = [self._portal(name, f"{INNER[name]}/32", paths) for name in NAMES]
+        return stack.enter_context(running(self._raw("remote", portals), self.folder))
+
+    def local(self, name: str, stack: ExitStack) -> Running:
+        paths = [path("a", to=self.port), path("b", to=self.port)]
+        raw = self._raw(name, [self._portal("remote", "0.0.0.0/0", paths)])
+        return stack.enter_context(running(raw, self.folder))
+
+
 def test_several_local_portals_at_one_port_of_the_remote_one(tmp_path: Path, stack: ExitStack) -> None:
-    (port,) = free_ports(1)
-    names = ("one", "two", "three")
-    publics = {name: write_key(tmp_path / f"{name}.key") for name in (*names, "remote")}
-    inner = {name: f"10.9.0.{number}" for number, name in enumerate(names, 11)}
-    raw = {
-        "host": {"name": "mps-remote", "private_key_file": "remote.key"},
-        "portal": [
-            {
-                "name": name,
-                "public_key": publics[name],
-                "routes": [f"{inner[name]}/32"],
-                "path": [path("a", at=port), path("b", at=port)],
-            }
-            for name in names
-        ],
-    }
-    remote = stack.enter_context(running(raw, tmp_path))
-    locals_ = {}
-    for name in names:
-        mine = {
-            "host": {"name": f"mps-{name}", "private_key_file": f"{name}.key"},
-            "portal": [
-                {
-                    "name": "remote",
-                    "public_key": publics["remote"],
-                    "routes": ["0.0.0.0/0"],
-                    "path": [path("a", to=port), path("b", to=port)],
-                }
-            ],
-        }
-        locals_[name] = stack.enter_context(running(mine, tmp_path))
+    several = Several(tmp_path)
+    remote = several.remote(stack)
+    locals_ = {name: several.local(name, stack) for name in NAMES}
     for name, local in locals_.items():
-        arrives(local, remote, packet(inner[name], REMOTE, name.encode()))
-        arrives(remote, local, packet(REMOTE, inner[name], name.encode()))
+        arrives(local, remote, packet(INNER[name], REMOTE, name.encode()))
+        arrives(remote, local, packet(REMOTE, INNER[name], name.encode()))
     wait_until(lambda: all(remote.paths_up().values()))
     # What has a source that is another one's does not come out.
     before = remote.portal.written_packets
-    locals_["one"].send(packet(inner["two"], REMOTE, b"not mine"))
+    locals_["one"].send(packet(INNER["two"], REMOTE, b"not mine"))
     wait_until(lambda: remote.portal.associations[0].foreign > 0)
     assert remote.portal.written_packets == before
     assert [sum(one.endpoint.rejected.values()) for one in remote.portal.associations] == [0, 0, 0]
+
+
+def test_in_a_flood_each_of_them_gets_through_by_a_cookie(tmp_path: Path, stack: ExitStack) -> None:
+    several = Several(tmp_path)
+    remote = several.remote(stack)
+
+    def exhaust() -> None:  # as a flood does
+        for one in remote.portal.associations:
+            assert one.guard is not None
+            one.guard._unknown = Allowance(0.0)
+
+    remote.in_loop(exhaust)
+    for name in NAMES:
+        arrives(several.local(name, stack), remote, packet(INNER[name], REMOTE, name.encode()))
 
 
 def test_a_name_is_resolved_again_when_its_path_fails(

@@ -113,6 +113,7 @@ class Guard:
         started: the wall clock when the driver's clock was 0, ns; what initiations are stamped with
         rejected: where to count what is refused
         window: how many datagrams of its path late a datagram may be
+        jar: makes cookies; one for all associations that are reached at the same port, by default its own
     """
 
     def __init__(
@@ -128,6 +129,7 @@ class Guard:
         started: int = 0,
         rejected: Counter[str] | None = None,
         window: int = SIZE,
+        jar: CookieJar | None = None,
     ) -> None:
         if mode not in MODES:
             raise ValueError(f"mode: {' or '.join(MODES)}; given {mode}")
@@ -150,8 +152,8 @@ class Guard:
         self._last_stamp = 0  # of our newest
         self._newest_us: list[int | None] = [None] * len(overheads)
         self._asked_since = NEVER  # something was sent and nothing authentic has come
-        self._jar = CookieJar(entropy)
-        self._cookie, self._cookie_until = b"", 0.0
+        self._jar = jar or CookieJar(entropy)
+        self._cookie, self._cookie_until, self._cookie_path = b"", 0.0, 0
         self._unknown, self._known, self._proved = Allowance(), Allowance(), Allowance()
         self._cookies = Allowance(COOKIES_PER_SECOND)
         self._out: list[Handshake] = []
@@ -161,6 +163,11 @@ class Guard:
     def ready(self) -> bool:
         """Whether there is a session to seal by."""
         return self._current is not None and not self._current.expired(self._now)
+
+    @property
+    def waiting(self) -> int:
+        """How many handshake messages are to leave."""
+        return len(self._out)
 
     # Datagrams.
 
@@ -315,7 +322,7 @@ class Guard:
         except InvalidTag:
             self._reject("forged")
             return
-        self._cookie_until = now + COOKIE_LIFE
+        self._cookie_until, self._cookie_path = now + COOKIE_LIFE, message.path
         pending.retry_at = min(pending.retry_at, pending.sent_at + COOKIE_PAUSE)
 
     def _send_cookie(self, message: Message, now: float, source: Address | None) -> None:
@@ -418,7 +425,9 @@ class Guard:
         if pending is None:
             pending = self._pending = Pending(now)
         if usable:
-            self._initiate(pending, usable[pending.count % len(usable)], now)
+            # A cookie proves the address of the path that it came by, and of no other.
+            proving = self._cookie and self._cookie_path in usable
+            self._initiate(pending, self._cookie_path if proving else usable[pending.count % len(usable)], now)
         else:
             pending.retry_at = now + RETRY
 
