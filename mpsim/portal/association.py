@@ -20,6 +20,7 @@ from mpsim.tunnel.datagrams import Datagram, Handshake
 from mpsim.tunnel.endpoint import Endpoint, pump
 from mpsim.tunnel.framing import overhead
 from mpsim.tunnel.packet import Packet
+from mpsim.tunnel.path_mtu import PathMtu
 from mpsim.tunnel.security.cookie import Address, CookieJar
 from mpsim.tunnel.security.guard import Guard
 
@@ -62,6 +63,7 @@ class Association:
         self.born = now
         self.touched = True  # something was told to the endpoint since the last step
         self.foreign = 0  # inner packets from it with a source that is not behind it
+        self.most = self.mtu = config.inner_mtu()  # bytes of the largest inner packet: wanted, and possible now
         self._deliver = partial(deliver, self)
         self._now = now
         epoch = int.from_bytes(entropy(4), "big")
@@ -85,6 +87,7 @@ class Association:
         self.ways = [
             Way(index, path, port) for index, (path, port) in enumerate(zip(self.spec.path, ports, strict=True))
         ]
+        self._sizes = [PathMtu(self.most) for _ in self.ways]
         for way in self.ways:
             self.endpoint.on_path_unavailable(way.number, now)
 
@@ -190,7 +193,9 @@ class Association:
             elif remote is not None and way.address is None and remote.literal is not None:
                 self._lead(way, (str(remote.literal), remote.port))
             self._judge(way, now)
+            self._measure(way, now)
             self._tell(way, path.up)
+        self._note_sizes()
 
     def _lead(self, way: Way, address: Address) -> None:
         """Let a way lead to an address, as soon as its port can say in which form."""
@@ -232,6 +237,29 @@ class Association:
             self.endpoint.on_path_unavailable(way.number, now)
         if self.guard is not None:
             self.guard.initiates = any(each.address is not None for each in self.ways)
+
+    def _measure(self, way: Way, now: float) -> None:
+        """Go on with the search for the largest packet that the path takes."""
+        path, search = self.endpoint.paths[way.number], self._sizes[way.number]
+        if path.up != way.was_up:
+            if path.up:
+                search.begin(now)
+            else:
+                search.end()
+        for size in search.sizes_to_probe(now, path.sent_datagrams):
+            self.endpoint.probe_size(way.number, size, now)
+            self.touched = True
+
+    def _note_sizes(self) -> None:
+        """Let the inner MTU be what every path takes that is up."""
+        for number, size in self.endpoint.answered_sizes:
+            self._sizes[number].on_answer(size)
+        self.endpoint.answered_sizes.clear()
+        known = [search.size for search, path in zip(self._sizes, self.endpoint.paths, strict=True) if path.up]
+        mtu = min((size for size in known if size is not None), default=self.most)
+        if mtu != self.mtu:
+            _log.info("%s: inner packets of %d bytes at most", self.spec.name, mtu)
+            self.mtu = mtu
 
     def _tell(self, way: Way, up: bool) -> None:
         """Log what has changed since the last time, and nothing twice."""

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from mpsim.errors import InputError, WorldError
@@ -19,7 +20,7 @@ from mpsim.portal.privileges import become, find_user
 from mpsim.portal.runtime import Place, runtime_folder
 from mpsim.portal.setup import tun_commands
 from mpsim.portal.status import snapshot
-from mpsim.portal.tun import DEVICE, open_tun, set_queue_length
+from mpsim.portal.tun import DEVICE, open_tun, set_mtu, set_queue_length
 
 TUN_QUEUE = 1000  # packets; the tunnel's own queue is in the endpoint, this one only bridges our wake-ups
 REFRESH = 1.0  # s, of the metrics and of the addresses that are kept
@@ -39,7 +40,7 @@ def up(file: Path) -> None:
         stack.callback(place.close)
         tun = _open_tun(config)
         stack.callback(os.close, tun)
-        portal = Portal(config, tun, memory=place.recall())
+        portal = Portal(config, tun, memory=place.recall(), set_mtu=partial(_set_mtu, config.host.name))
         stack.callback(portal.close)
         stack.callback(lambda: place.remember(portal.addresses()))
         _offer_status(portal, place, stack)
@@ -84,6 +85,14 @@ def _open_tun(config: Config) -> int:
         os.close(tun)
         raise
     return tun
+
+
+def _set_mtu(name: str, size: int) -> None:
+    """Follow the paths with the TUN's MTU, as far as that is allowed; SYNs are clamped in any case."""
+    try:
+        set_mtu(name, size)
+    except OSError as error:
+        _log.warning("%s: its MTU stays (%s); what is too big is answered by ICMP", name, error.strerror)
 
 
 def _ip(commands: list[str]) -> None:

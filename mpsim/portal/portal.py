@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from mpsim.portal.association import Association
 from mpsim.portal.config import Config
 from mpsim.portal.hub import Hub
+from mpsim.portal.inner import clamped, too_big
 from mpsim.portal.loop import BATCH, Loop
 from mpsim.portal.resolving import Lookup, Resolver, lookup
 from mpsim.portal.routing import Routes, destination_of, source_of
@@ -38,6 +39,7 @@ class Portal:
         memory: where other portals were last seen, from an earlier life
         entropy: gives so many random bytes
         lookup: resolves names
+        set_mtu: told the bytes of the largest inner packet whenever that changes
     """
 
     def __init__(
@@ -48,10 +50,11 @@ class Portal:
         memory: Mapping[str, Mapping[str, Address]] | None = None,
         entropy: Callable[[int], bytes] = os.urandom,
         lookup: Lookup = lookup,
+        set_mtu: Callable[[int], object] = lambda _mtu: None,
     ) -> None:
         self.config = config
         self.loop = Loop(time.monotonic(), self._step)
-        self.unroutable = self.odd = self.tun_errors = self.read_packets = self.written_packets = 0
+        self.unroutable = self.too_big = self.odd = self.tun_errors = self.read_packets = self.written_packets = 0
         self._tun, self._entropy = tun, entropy
         self._jar = CookieJar(entropy)
         self._memory = memory or {}
@@ -60,6 +63,7 @@ class Portal:
         self.associations: list[Association] = []
         self._routes: Routes[Association] = Routes(())
         self._tun_failed = False
+        self._mtu, self._set_mtu = config.inner_mtu(), set_mtu
         self._offset = time.time() - time.monotonic()
         self._apply(config)
         self.loop.add_reader(tun, self._read_tun)
@@ -168,8 +172,20 @@ class Portal:
             if one is None:
                 self.unroutable += 1
                 continue
+            if packet.size > one.mtu:
+                self._answer_too_big(data, one.mtu)
+                continue
+            packet.payload = clamped(data, one.mtu)
             one.touched = True
             one.endpoint.receive_packet(packet, now())
+
+    def _answer_too_big(self, data: bytes, mtu: int) -> None:
+        self.too_big += 1
+        version = data[0] >> 4
+        own = next((each.ip for each in self.config.host.address if each.version == version), None)
+        answer = too_big(data, mtu, own) if own is not None else None
+        if answer is not None:
+            self._write(answer)
 
     def _deliver(self, one: Association, packet: Packet) -> None:
         data = packet.payload
@@ -178,13 +194,17 @@ class Portal:
             if one.foreign == 1:
                 _log.warning("%s: a packet whose source is in none of its routes; such are dropped", one.spec.name)
             return
+        if self._write(clamped(data, one.mtu)):
+            self.written_packets += 1
+
+    def _write(self, data: bytes) -> bool:
         try:
             os.write(self._tun, data)
         except OSError as error:
             self._note_tun(error)
-        else:
-            self.written_packets += 1
-            self._tun_failed = False
+            return False
+        self._tun_failed = False
+        return True
 
     def _note_tun(self, error: OSError) -> None:
         self.tun_errors += 1
@@ -198,6 +218,10 @@ class Portal:
         self.hub.tend()
         for one in self.associations:
             one.tend(now, self._resolver)
+        mtu = min(one.mtu for one in self.associations)
+        if mtu != self._mtu:
+            self._mtu = mtu
+            self._set_mtu(mtu)
         offset = time.time() - time.monotonic()
         if abs(offset - self._offset) >= CLOCK_STEP:
             _log.warning("the wall clock was set by %+.0f s; the tunnel has a clock of its own", offset - self._offset)

@@ -32,6 +32,7 @@ def snapshot(portal: Portal) -> dict[str, Any]:
         "written_packets": portal.written_packets,
         "unroutable_packets": portal.unroutable,
         "odd_packets": portal.odd,
+        "too_big_packets": portal.too_big,
         "tun_errors": portal.tun_errors,
         "receive_buffer_drops": portal.hub.dropped(),
         "unknown_datagrams": portal.hub.unknown,
@@ -44,6 +45,7 @@ def _association(one: Association) -> dict[str, Any]:
     return {
         "name": one.spec.name,
         "up": one.up,
+        "inner_mtu": one.mtu,
         "routes": [str(route) for route in one.spec.routes],
         "handshakes": one.guard.handshakes if one.guard is not None else None,
         "backlog_bytes": endpoint.ingress.backlog(),

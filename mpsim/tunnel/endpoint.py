@@ -22,7 +22,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from mpsim.tunnel.announcing import announcements
-from mpsim.tunnel.datagrams import FLAG_REPLY, Data, Datagram, Feedback, Probe, Sealed, Skip
+from mpsim.tunnel.datagrams import FLAG_REPLY, PROBE_BODY, Data, Datagram, Feedback, Probe, Sealed, Skip
 from mpsim.tunnel.dispatch import Dispatch
 from mpsim.tunnel.incoming import Incoming, Release
 from mpsim.tunnel.ingress import Ingress
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 ACTIVE = 1.0
 # This long (s) after the beginning a path that was not yet heard of keeps those of a higher metric waiting.
 PATIENCE = 2 * INITIAL_RTT
+# Probes for a path's MTU, for each path, whose answer is waited for.
+MOST_SIZED = 64
 # Questions (probes), for each path, whose answer proves that a new epoch is the other end's, not noise.
 MOST_QUESTIONS = 16
 
@@ -100,6 +102,8 @@ class Endpoint:
         self._patient_until = NEVER
         self._alarm = 0.0
         self._probe_number = 0
+        self._sized: dict[int, tuple[int, int]] = {}  # of probes for an MTU, by number: (path, bytes of inner packet)
+        self.answered_sizes: list[tuple[int, int]] = []  # of those answered, for who has asked
         self._tell_acked = type(scheduler).on_acked is not Scheduler.on_acked
         self.received_packets = 0
         self.abandoned_packets = 0
@@ -154,12 +158,22 @@ class Endpoint:
         path.budget -= datagram.size
         self.dispatch.out.append(datagram)
 
-    def _send_probe(self, path: Path, now: float, number: int, echo_us: int = 0, flags: int = 0) -> None:
+    def probe_size(self, path: int, size: int, now: float) -> None:
+        """Ask by path number `path` if an inner packet of `size` bytes gets through; see `answered_sizes`."""
+        self._probe_number = self._probe_number + 1 & SEQUENCE_MASK
+        self._sized[self._probe_number] = (path, size)
+        if len(self._sized) > MOST_SIZED * len(self.paths):
+            del self._sized[next(iter(self._sized))]
+        self._send_probe(self.paths[path], now, self._probe_number, padding=size - PROBE_BODY)
+
+    def _send_probe(
+        self, path: Path, now: float, number: int, echo_us: int = 0, flags: int = 0, padding: int = 0
+    ) -> None:
         sequence = path.next_control
         path.next_control = sequence + 1
         srtt_us = int(path.srtt * MICROSECONDS)
         probe = Probe(
-            self.epoch, path.index, sequence, microseconds(now), number, echo_us, srtt_us, flags, path.overhead
+            self.epoch, path.index, sequence, microseconds(now), number, echo_us, srtt_us, flags, path.overhead, padding
         )
         self._send_control(path, probe)
 
@@ -288,6 +302,10 @@ class Endpoint:
         question = (probe.number, probe.echo_us)
         if question in self._questions:
             self._questions.remove(question)  # an answer proves something once
+        if self._sized:
+            sized = self._sized.pop(probe.number, None)
+            if sized is not None:
+                self.answered_sizes.append(sized)
         rtt = elapsed(microseconds(now), probe.echo_us)
         path.update_rtt(rtt)
         if path.up:

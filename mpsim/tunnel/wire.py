@@ -68,7 +68,7 @@ highest such number and continues ACK above it. (Here both are one above, so tha
 
 Skip body ("do not wait for these"): count (2 bytes), reserved (2), then for each range the first
 tunnel sequence (4) and the length (4). Probe body: number (4), echo of the request's send time (4),
-the sender's smoothed round-trip time in microseconds (4).
+the sender's smoothed round-trip time in microseconds (4), then zeros if it looks for the path's MTU.
 """
 
 from __future__ import annotations
@@ -279,7 +279,8 @@ def _body(datagram: Feedback | Skip | Probe) -> bytes:
         pieces = [_SKIP.pack(len(datagram.ranges), 0)]
         pieces += [_SKIP_RANGE.pack(first & SEQUENCE_MASK, length) for first, length in datagram.ranges]
         return b"".join(pieces)
-    return _PROBE.pack(datagram.number & SEQUENCE_MASK, datagram.echo_us, datagram.srtt_us)
+    probe = _PROBE.pack(datagram.number & SEQUENCE_MASK, datagram.echo_us, datagram.srtt_us)
+    return probe + bytes(datagram.padding) if datagram.padding else probe
 
 
 def decode(data: bytes, overhead: int = OVERHEAD) -> Datagram:
@@ -379,10 +380,13 @@ def _decode_skip(body: bytes, header: tuple[int, ...], overhead: int) -> Skip:
 
 def _decode_probe(body: bytes, header: tuple[int, ...], overhead: int) -> Probe:
     _, flags, path, _, epoch, _, path_sequence, sent_us, *_ = header
-    if len(body) != PROBE_BODY:
+    padding = len(body) - PROBE_BODY
+    if padding < 0:
         raise WireError("length")
-    number, echo_us, srtt_us = _PROBE.unpack(body)
-    return Probe(epoch, path, path_sequence, sent_us, number, echo_us, srtt_us, flags, overhead)
+    if padding and body.count(0, PROBE_BODY) != padding:
+        raise WireError("reserved")
+    number, echo_us, srtt_us = _PROBE.unpack_from(body)
+    return Probe(epoch, path, path_sequence, sent_us, number, echo_us, srtt_us, flags, overhead, padding)
 
 
 _BODIES: dict[int, Callable[[bytes, tuple[int, ...], int], Datagram]] = {
