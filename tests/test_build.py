@@ -85,7 +85,7 @@ def test_an_endpoint_has_the_scenario_s_parts() -> None:
     assert [(path.name, path.metric) for path in endpoint.paths] == [("a", 2), ("b", 0)]
     assert [path.congestion.beta for path in endpoint.paths] == [0.5, 0.5]  # type: ignore[attr-defined]
     assert endpoint.paths[0].congestion is not endpoint.paths[1].congestion
-    assert isinstance(endpoint.paths[0].detection, Nack)
+    assert isinstance(endpoint.paths[0].flight.detection, Nack)
     assert endpoint.epoch == 5
 
 

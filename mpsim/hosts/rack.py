@@ -17,36 +17,17 @@ class Transmission(Segment):
 
     __slots__ = (
         "acked",
-        "app_limited",
-        "delivered",
-        "delivered_time",
-        "first_sent",
         "lost",
         "order",
         "retransmitted",
     )
 
-    def __init__(  # noqa: PLR0917  # made with every segment
-        self,
-        index: int,
-        time: float,
-        length: int,
-        order: int,
-        retransmitted: bool,
-        delivered: int,
-        delivered_time: float,
-        first_sent: float,
-        app_limited: bool,
-    ) -> None:
+    def __init__(self, index: int, length: int, time: float, order: int, retransmitted: bool) -> None:
         self.index = index
-        self.time = time
         self.length = length
+        self.time = time
         self.order = order  # among all transmissions: what was sent later is greater
         self.retransmitted = retransmitted
-        self.delivered = delivered
-        self.delivered_time = delivered_time
-        self.first_sent = first_sent
-        self.app_limited = app_limited
         self.acked = False
         self.lost = False
 

@@ -6,6 +6,8 @@ Times stand for the timestamps option (RFC 7323).
 
 from __future__ import annotations
 
+from mpsim.tunnel.sent import Sent
+
 IP_HEADER, TCP_HEADER, TIMESTAMPS = 20, 20, 12
 HEADER = IP_HEADER + TCP_HEADER + TIMESTAMPS
 SYN_OPTIONS = 8  # beside timestamps: MSS, SACK permitted, window scale
@@ -14,13 +16,13 @@ SACK_BASE, SACK_BLOCK = 4, 8  # two bytes of option header and two of padding, t
 MOST_SACK_BLOCKS = 3  # beside timestamps (RFC 2018, section 3)
 
 
-class Segment:
+class Segment(Sent):
     """Data: segment number `index` (-1: SYN) with `length` payload bytes, sent at `time` (s).
 
     mapping: what Multipath TCP's option says of it; set by a subflow as the segment leaves.
     """
 
-    __slots__ = ("index", "length", "mapping", "time")
+    __slots__ = ("index", "length", "mapping")
     mapping: object
 
     def __init__(self, index: int, length: int, time: float) -> None:

@@ -1,24 +1,21 @@
 """The sending end of a TCP connection: SACK scoreboard, RACK-TLP (RFC 8985), PRR (RFC 6937), RTO (RFC 6298).
 
-Rules of this file. Transmissions are kept in the order of sending (`_flight`), so that RACK reads only
-its head; each acknowledgement touches what it newly covers and nothing else. Congestion control comes
-from the tunnel's library and decides the window outside of recovery; in recovery PRR spreads the
-reduction over a round trip, as Linux does. Its pacing rate, if it has one, holds back all but what a timer sends.
+Rules of this file. What was sent and what of it has arrived is kept in outstanding.py; here is decided what to do
+about it. Congestion control comes from the tunnel's library and decides the window outside of recovery; in recovery
+PRR spreads the reduction over a round trip, as Linux does. Its pacing rate, if it has one, holds back all but what a
+timer sends.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
-
-from mpsim.hosts.delivery import Delivery
+from mpsim.hosts.outstanding import Outstanding
 from mpsim.hosts.rack import Rack, Transmission
-from mpsim.hosts.recovery import Scoreboard
 from mpsim.hosts.repair import Repair
 from mpsim.hosts.segments import HEADER, SYN_OPTIONS, Ack, Segment
 from mpsim.hosts.supply import Source, Transfer
 from mpsim.hosts.timers import HAIR, MAX_RTO, NEVER, Timers
 from mpsim.tunnel.congestion.base import AckSample, CongestionController
+from mpsim.tunnel.delivery import Delivery
 from mpsim.tunnel.packet import CLASS_TCP, Packet
 
 # Linux's default tcp_rmem allows 6 MiB; auto-tuning follows the flow, so the limit is what counts.
@@ -44,34 +41,27 @@ class TcpSender:
 
     silent = False
 
-    __slots__ = (  # more than thirty attributes: a dictionary would no longer share its keys
+    __slots__ = (
         "_clocked",
         "_connected",
         "_delivery",
         "_finite",
-        "_flight",
         "_header",
-        "_lost",
-        "_order",
         "_out",
         "_outstanding",
         "_repair",
-        "_scoreboard",
         "_source",
         "_stopped",
         "_window_segments",
         "congestion",
         "flow",
-        "in_flight",
         "mss",
-        "next_index",
         "rack",
         "recoveries",
         "retransmitted",
         "sent_segments",
         "timeouts",
         "timers",
-        "una",
         "undone",
     )
 
@@ -98,19 +88,11 @@ class TcpSender:
         self._finite = source is None and total_bytes is not None
         self._connected = False
         self._stopped = False
-        self.una = 0  # lowest segment not acknowledged
-        self.next_index = 0  # next new segment
-        # In full segments: Linux counts packets (tcp_packets_in_flight), so a small one takes the place of a full one.
-        self.in_flight = 0
-        self._outstanding: dict[int, Transmission] = {}
-        self._scoreboard = Scoreboard()
-        self._flight: deque[Transmission] = deque()
-        self._lost: deque[int] = deque()  # to be sent again
         self.rack = Rack()
-        self._order = 0
+        self._delivery = Delivery()
+        self._outstanding = Outstanding(mss, self.rack, self._delivery)
         self.timers = Timers(most_rto)
         self._repair = Repair(mss, proportional=not congestion.keeps_window)
-        self._delivery = Delivery()
         self._out: list[Packet] = []
         self.sent_segments = self.retransmitted = self.timeouts = self.recoveries = self.undone = 0
 
@@ -149,11 +131,27 @@ class TcpSender:
 
     def can_send(self) -> bool:
         """Return whether a full segment of new data would leave at once."""
-        if not self._connected or self._stopped or self.next_index - self.una >= self._window_segments:
+        outstanding = self._outstanding
+        if not self._connected or self._stopped:
             return False
-        if self.timers.paced_at < NEVER:
+        if outstanding.next_index - outstanding.una >= self._window_segments or self.timers.paced_at < NEVER:
             return False
-        return self.in_flight + self.mss <= self.window + 0.5 or not self._outstanding
+        return outstanding.in_flight + self.mss <= self.window + 0.5 or not outstanding.segments
+
+    @property
+    def una(self) -> int:
+        """Lowest segment not acknowledged."""
+        return self._outstanding.una
+
+    @property
+    def next_index(self) -> int:
+        """Next new segment."""
+        return self._outstanding.next_index
+
+    @property
+    def in_flight(self) -> int:
+        """Bytes in flight, in full segments."""
+        return self._outstanding.in_flight
 
     @property
     def srtt(self) -> float:
@@ -173,7 +171,7 @@ class TcpSender:
     @property
     def idle(self) -> bool:
         """Whether everything sent is acknowledged."""
-        return not self._outstanding
+        return not self._outstanding.segments
 
     @property
     def in_recovery(self) -> bool:
@@ -183,7 +181,7 @@ class TcpSender:
     @property
     def done(self) -> bool:
         """Whether everything there was to send is acknowledged."""
-        return self._finite and not self._outstanding and not self._more()
+        return self._finite and not self._outstanding.segments and not self._more()
 
     def receive(self, packet: Packet, now: float) -> None:
         ack: Ack = packet.payload
@@ -191,7 +189,7 @@ class TcpSender:
             self._connected = True
             self.timers.answered()
             self.timers.take_rtt(now - ack.echo)
-        elif ack.ack < self.una and not ack.sacks:
+        elif ack.ack < self._outstanding.una and not ack.sacks:
             return  # an old acknowledgement overtaken by a newer one
         else:
             self._on_ack(ack, now)
@@ -199,76 +197,29 @@ class TcpSender:
 
     # Reading acknowledgements.
 
-    def _on_ack(self, ack: Ack, now: float) -> None:  # noqa: C901  # asked for with every packet: written out, not called
-        before = self.in_flight
-        newest: Transmission | None = None
-        acked = 0
-        advanced = ack.ack > self.una
+    def _on_ack(self, ack: Ack, now: float) -> None:
+        outstanding = self._outstanding
+        before = outstanding.in_flight
+        advanced = ack.ack > outstanding.una
         sacks = ack.sacks
         if ack.duplicate:
             self._on_duplicate(now)
             sacks = sacks[1:]
-        if advanced:
-            pop = self._outstanding.pop
-            beyond = min(ack.ack, self.next_index)
-            hole = bool(self._scoreboard.ranges)
-            for index in range(self.una, beyond):
-                sent = pop(index, None)
-                if sent is not None and not sent.acked:
-                    acked += self._deliver(sent)
-                    if hole:
-                        self.rack.on_arrived(sent)
-                    if newest is None or sent.order > newest.order:
-                        newest = sent
-            self.una = beyond
-        if sacks or self._scoreboard.ranges:
-            more, latest = self._take_sacked(sacks)
-            acked += more
-            if latest is not None and (newest is None or latest.order > newest.order):
-                newest = latest
+        acked, newest = outstanding.take(ack.ack, sacks)
         if newest is not None:
             self._after_delivery(newest, acked, before, ack.time, now)
         if advanced:
             self._on_progress(ack, now)
         self._detect_losses(now)
         if acked and self._repair.reducing:
-            self._repair.reduction.on_delivered(acked, self.in_flight, self.congestion.ssthresh)
-
-    def _take_sacked(self, sacks: Sequence[tuple[int, int]]) -> tuple[int, Transmission | None]:
-        """Take in SACK blocks; return the bytes they newly acknowledge, and the latest of those sendings."""
-        acked = 0
-        newest: Transmission | None = None
-        self._scoreboard.forget_below(self.una)
-        for first, beyond in sacks:
-            for index in self._scoreboard.add(max(first, self.una), min(beyond, self.next_index)):
-                sent = self._outstanding.get(index)
-                if sent is not None and not sent.acked:
-                    acked += self._deliver(sent)
-                    self.rack.on_arrived(sent)
-                    if newest is None or sent.order > newest.order:
-                        newest = sent
-        return acked, newest
+            self._repair.reduction.on_delivered(acked, outstanding.in_flight, self.congestion.ssthresh)
 
     def _detect_losses(self, now: float) -> None:
-        flight = self._flight
-        while flight and flight[0].acked:
-            flight.popleft()
-        rack = self.rack
-        if flight and flight[0].order < rack.order:
-            lost = rack.lost(flight, self._repair.until is not None, self._scoreboard.count, now)
-            if lost:
-                self._on_lost(lost, now)
-            elif rack.deadline < self.timers.alarm:
-                self.timers.alarm = rack.deadline
-        else:
-            rack.deadline = NEVER
-
-    def _deliver(self, sent: Transmission) -> int:
-        sent.acked = True
-        if not sent.lost:
-            self.in_flight -= self.mss
-        self._delivery.delivered += sent.length
-        return self.mss
+        lost = self._outstanding.take_lost(self._repair.until is not None, now)
+        if lost:
+            self._on_lost(lost, now)
+        elif self.rack.deadline < self.timers.alarm:
+            self.timers.alarm = self.rack.deadline
 
     def _after_delivery(self, newest: Transmission, acked: int, before: int, answered: float, now: float) -> None:
         rtt = now - newest.time
@@ -297,7 +248,7 @@ class TcpSender:
         repair = self._repair
         if repair.after_timeout:
             timers.take_back_off()  # with timestamps a retransmission is progress as well (Linux)
-        outstanding = len(self._outstanding)
+        outstanding = len(self._outstanding.segments)
         timers.on_progress(now, outstanding)
         if repair.until is None:
             timers.arm_probe(now, outstanding)
@@ -305,12 +256,12 @@ class TcpSender:
         timers.probe_at = NEVER
         if repair.answers_original(ack.echo):
             self._undo(now)  # the original had only been late
-        elif self.una >= repair.until:
+        elif self._outstanding.una >= repair.until:
             repair.end()
             self.rack.on_recovered()
 
     def _on_duplicate(self, now: float) -> None:
-        self.rack.on_duplicate(self.next_index, self.una)
+        self.rack.on_duplicate(self._outstanding.next_index, self._outstanding.una)
         if self._repair.on_duplicate():
             self._undo(now)
 
@@ -323,20 +274,15 @@ class TcpSender:
     # Losses.
 
     def _on_lost(self, lost: list[Transmission], now: float) -> None:
-        size = 0
-        for sent in lost:
-            self.in_flight -= self.mss
-            size += self.mss
-            self._lost.append(sent.index)
+        size = len(lost) * self.mss
+        left = self._outstanding.in_flight
         if self._repair.until is None:
-            self._repair.begin(self.next_index)
+            self._repair.begin(self._outstanding.next_index)
             self.recoveries += 1
             self.timers.probe_at = NEVER
-            self.congestion.on_lost(now, size, lost[-1].time, self.in_flight + size)
-            self._repair.reduction.begin(self.in_flight, self.in_flight + size)
-        else:
-            # A lost retransmission is a new congestion event to the algorithm (it looks at the time).
-            self.congestion.on_lost(now, size, lost[-1].time, self.in_flight + size)
+            self._repair.reduction.begin(left, left + size)
+        # In recovery it is a lost retransmission, a new congestion event to the algorithm (it looks at the time).
+        self.congestion.on_lost(now, size, lost[-1].time, left + size)
 
     @property
     def window(self) -> float:
@@ -350,25 +296,25 @@ class TcpSender:
     def _send(self, now: float) -> None:
         window = self.window + 0.5  # bytes are whole, windows are not
         mss = self.mss
-        lost = self._lost
+        outstanding = self._outstanding
+        lost = outstanding.lost
         paced = self.congestion.pacing_rate is not None
-        while self.in_flight + mss <= window or not self._outstanding:
+        while outstanding.in_flight + mss <= window or not outstanding.segments:
             if paced and not self.timers.may_send(now):
                 break
             if lost:
                 index = lost.popleft()
-                sent = self._outstanding.get(index)
-                if sent is not None and not sent.acked:
+                if outstanding.is_waited_for(index):
                     self._transmit(index, now, again=True)
             elif self._may_send_new():
-                self._transmit(self.next_index, now, again=False)
-                self.next_index += 1
+                self._transmit(outstanding.next_index, now, again=False)
             else:
-                self._delivery.on_no_data(self.in_flight)
+                self._delivery.on_no_data(outstanding.in_flight)
                 break
 
     def _may_send_new(self) -> bool:
-        if self._stopped or self.next_index - self.una >= self._window_segments:
+        outstanding = self._outstanding
+        if self._stopped or outstanding.next_index - outstanding.una >= self._window_segments:
             return False
         return self._more()
 
@@ -376,35 +322,19 @@ class TcpSender:
         return self._source is None or self._source.available > 0
 
     def _transmit(self, index: int, now: float, *, again: bool) -> None:
+        outstanding = self._outstanding
         source = self._source
         length = self.mss
         if source is not None:
-            length = self._outstanding[index].length if again else source.take(self.mss)
-        delivery = self._delivery
-        if not self.in_flight:
-            delivery.on_idle_over(now)
-        self._order += 1
-        sent = Transmission(
-            index,
-            now,
-            length,
-            self._order,
-            again,
-            delivery.delivered,
-            delivery.time,
-            delivery.first_sent,
-            delivery.app_limited > 0,
-        )
-        self._outstanding[index] = sent
-        self._flight.append(sent)
-        self.in_flight += self.mss
+            length = outstanding.segments[index].length if again else source.take(self.mss)
+        sent = outstanding.send(index, length, now, again=again)
         self.sent_segments += 1
         if again:
             self.retransmitted += 1
             self._repair.on_retransmitted(now)
         if self._repair.until is not None:
             self._repair.reduction.sent += self.mss
-        self.congestion.on_sent(now, self.mss, self.in_flight)
+        self.congestion.on_sent(now, self.mss, outstanding.in_flight)
         timers = self.timers
         timers.on_sent(now)
         rate = self.congestion.pacing_rate
@@ -417,7 +347,7 @@ class TcpSender:
     # Time.
 
     def _arm_probe(self, now: float) -> None:
-        self.timers.arm_probe(now, len(self._outstanding) if self._repair.until is None else 0)
+        self.timers.arm_probe(now, len(self._outstanding.segments) if self._repair.until is None else 0)
 
     def next_timeout(self) -> float:
         alarm = self.timers.alarm
@@ -432,7 +362,7 @@ class TcpSender:
             self.congestion.on_timer(now)
             self._send(now)
         if self.rack.deadline <= now:
-            lost = self.rack.lost(self._flight, self._repair.until is not None, self._scoreboard.count, now)
+            lost = self._outstanding.take_lost(self._repair.until is not None, now)
             if lost:
                 self._on_lost(lost, now)
                 self._send(now)
@@ -450,20 +380,15 @@ class TcpSender:
         timers = self.timers
         timers.probe_at = NEVER
         timers.probed = True
-        if not self._outstanding:
+        outstanding = self._outstanding
+        if not outstanding.segments:
             return
         if self._may_send_new():
-            self._transmit(self.next_index, now, again=False)
-            self.next_index += 1
+            self._transmit(outstanding.next_index, now, again=False)
+        elif outstanding.lose_newest():
+            self._transmit(outstanding.next_index - 1, now, again=True)
         else:
-            index = self.next_index - 1
-            sent = self._outstanding.get(index)
-            if sent is None or sent.acked:
-                return
-            if not sent.lost:
-                self.in_flight -= self.mss
-                sent.lost = True
-            self._transmit(index, now, again=True)
+            return
         timers.probe_at = NEVER
         timers.rto_at = now + timers.rto
 
@@ -473,20 +398,16 @@ class TcpSender:
         if not self._connected:
             self._send_syn(now)
             return
-        if not self._outstanding:
+        outstanding = self._outstanding
+        if not outstanding.segments:
             timers.rto_at = NEVER
             return
         self.timeouts += 1
-        self.congestion.on_timeout(now, self.in_flight)
-        self._flight.clear()
-        self._lost = deque(index for index, sent in sorted(self._outstanding.items()) if not sent.acked)
-        for index in self._lost:
-            self._outstanding[index].lost = True
-        self.in_flight = 0
-        self._repair.begin(self.next_index, after_timeout=True)
+        self.congestion.on_timeout(now, outstanding.in_flight)
+        outstanding.lose_all()
+        self._repair.begin(outstanding.next_index, after_timeout=True)
         timers.probe_at = NEVER
         timers.rto_at = now + timers.rto
-        self.rack.deadline = NEVER
         self._send(now)
 
     def packets_to_send(self) -> list[Packet]:

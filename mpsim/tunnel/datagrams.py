@@ -7,6 +7,7 @@ Inside a simulation they travel as they are. Sequence numbers are unlimited coun
 from __future__ import annotations
 
 from mpsim.tunnel.packet import Packet
+from mpsim.tunnel.sent import Sent
 
 DATA, FEEDBACK, SKIP, PROBE, PARITY, INITIATION, RESPONSE, COOKIE = range(8)
 FLAG_COPY, FLAG_REPAIR, FLAG_CONGESTION, FLAG_REPLY = 1, 2, 4, 8
@@ -21,22 +22,16 @@ MOST_RANGES = 32  # further ranges in one feedback; a bound of ours, not of the 
 MOST_SKIP_RANGES = 64
 
 
-class Data:
+class Data(Sent):
     """An inner packet on its way over one path. size: IP bytes on the wire, `overhead` included.
 
-    The sending path keeps the datagram until it is acknowledged, with its own notes on it, which do
-    not travel: time (s) it was sent, and delivered, delivered_time, first_sent, app_limited for the
-    delivery-rate sample (draft-cheng-iccrg-delivery-rate-estimation, section 3.2).
+    The sending path keeps the datagram, and its notes on it, until it is acknowledged.
     """
 
     __slots__ = (
-        "app_limited",
         "block",
         "cls",
-        "delivered",
-        "delivered_time",
         "epoch",
-        "first_sent",
         "flags",
         "index",
         "origin",
@@ -45,15 +40,9 @@ class Data:
         "path_sequence",
         "sent_us",
         "size",
-        "time",
         "tunnel_sequence",
     )
     type = DATA
-    time: float
-    delivered: int
-    delivered_time: float
-    first_sent: float
-    app_limited: bool
     origin: float
 
     def __init__(  # noqa: PLR0917  # the header's fields in their order

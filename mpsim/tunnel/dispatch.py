@@ -135,7 +135,7 @@ class Dispatch:
         for path in self.eligible:
             in_flight = path.bytes_in_flight
             if in_flight + path.mss <= path.cwnd:
-                path.app_limited = path.delivered + in_flight or 1
+                path.delivery.on_no_data(in_flight)
 
     def _schedule(self, now: float) -> None:  # noqa: C901  # asked for with every packet: written out, not called
         ingress = self.ingress
@@ -234,7 +234,7 @@ class Dispatch:
         """Send what was put on paths' own queues."""
         for path in self.paths:
             queue = path.queue
-            while queue and path.window_open(queue[0][0].size, now):
+            while queue and path.can_send(queue[0][0].size, now, ahead=True):
                 packet, cls, sequence, flags = queue.popleft()
                 path.queued_bytes -= packet.size
                 self._queued -= 1

@@ -6,9 +6,9 @@
 
 A packet's way: ingress queue of its class -> tunnel sequence -> scheduler -> path (window, pacing, path
 sequence, time) -> wire (dispatch.py, the sending half) ... wire -> path receiver (feedback) -> reorder
-buffer of its class -> delivery (incoming.py, the receiving half). This file joins the halves: sessions,
-feedback, probes, paths that come and go, time. `pump` is all that a driver has to do after telling an
-endpoint something; both worlds use it.
+buffer of its class -> delivery (incoming.py, the receiving half). What the ends tell each other beside data
+is made in control.py. This file joins these parts: sessions, losses, paths that come and go, time. `pump` is
+all that a driver has to do after telling an endpoint something; both worlds use it.
 
 The clock is the caller's: `now` is in seconds and never runs backwards. Calling `handle_timeout` early
 is harmless; `next_timeout` may answer too early for the same reason, but never too late.
@@ -16,12 +16,12 @@ is harmless; `next_timeout` may answer too early for the same reason, but never 
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
-from mpsim.tunnel.announcing import announcements
+from mpsim.tunnel.control import Control
 from mpsim.tunnel.datagrams import FLAG_REPLY, PROBE_BODY, Data, Datagram, Feedback, Probe, Sealed, Skip
 from mpsim.tunnel.dispatch import Dispatch
 from mpsim.tunnel.incoming import Incoming, Release
@@ -30,11 +30,12 @@ from mpsim.tunnel.liveness import INITIAL_RTT, PROBE_AGAIN
 from mpsim.tunnel.loss_detection import NEVER
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.path import Path
+from mpsim.tunnel.peer import Peer
 from mpsim.tunnel.reorder import ReorderBuffer
 from mpsim.tunnel.repair.base import Repair
 from mpsim.tunnel.repair.outlet import Repairs
 from mpsim.tunnel.schedulers.base import Scheduler
-from mpsim.tunnel.wire import MICROSECONDS, SEQUENCE_MASK, WireError, decode, elapsed, encode, microseconds
+from mpsim.tunnel.wire import MICROSECONDS, WireError, decode, elapsed, encode, microseconds
 
 if TYPE_CHECKING:
     from mpsim.tunnel.security.cookie import Address
@@ -46,8 +47,6 @@ ACTIVE = 1.0
 PATIENCE = 2 * INITIAL_RTT
 # Probes for a path's MTU, for each path, whose answer is waited for.
 MOST_SIZED = 64
-# Questions (probes), for each path, whose answer proves that a new epoch is the other end's, not noise.
-MOST_QUESTIONS = 16
 
 
 class Endpoint:
@@ -87,7 +86,7 @@ class Endpoint:
         self.ingress = ingress
         self.epoch = epoch
         self.announce = announce
-        negative = any(path.detection.negative for path in paths)
+        negative = any(path.flight.detection.negative for path in paths)
         self.repairs = Repairs(repairs, paths=self.paths, epoch=epoch, patience=repair_patience)
         self.dispatch = Dispatch(
             self.paths, scheduler, ingress, epoch=epoch, random=random, patience=patience, repairs=self.repairs
@@ -96,12 +95,11 @@ class Endpoint:
         self.rejected: Counter[str] = Counter() if guard is None else guard.rejected
         parity = any(repair.name == "parity" for repair in repairs)  # the other end has the same
         self.incoming = Incoming(len(paths), reorder, rejected=self.rejected, negative=negative, parity=parity)
-        self._peer_epoch: int | None = None
-        self._questions: deque[tuple[int, int]] = deque(maxlen=MOST_QUESTIONS * len(self.paths))  # (number, sent_us)
+        self._control = Control(self.dispatch, self.incoming, epoch=epoch, guard=guard)
+        self._peer = Peer(len(self.paths))
         self._patient = True  # some path may still come up for the first time
         self._patient_until = NEVER
         self._alarm = 0.0
-        self._probe_number = 0
         self._sized: dict[int, tuple[int, int]] = {}  # of probes for an MTU, by number: (path, bytes of inner packet)
         self.answered_sizes: list[tuple[int, int]] = []  # of those answered, for who has asked
         self._tell_acked = type(scheduler).on_acked is not Scheduler.on_acked
@@ -129,7 +127,7 @@ class Endpoint:
             self.incoming.feedback_wanted = False
             for receiver, path in zip(self.incoming.receivers, self.paths, strict=True):
                 if receiver.feedback_due <= now:
-                    self._send_feedback(path, now)
+                    self._control.send_feedback(path, now)
         out = dispatch.out
         if out:
             dispatch.out = []
@@ -137,45 +135,13 @@ class Endpoint:
             return [*self.guard.take(now), *out]
         return out
 
-    def _send_feedback(self, path: Path, now: float) -> None:
-        # By its own path, unless that is down in this direction and another is not.
-        eligible = self.dispatch.eligible
-        carrier = path if path.up or not eligible else eligible[0]
-        number = carrier.next_control
-        carrier.next_control = number + 1
-        self._send_control(
-            carrier,
-            self.incoming.feedback(
-                path.index, carrier.index, epoch=self.epoch, sequence=number, overhead=carrier.overhead, now=now
-            ),
-        )
-
-    def _send_control(self, path: Path, datagram: Feedback | Skip | Probe) -> None:
-        if self.guard is not None and not self.guard.ready:
-            return  # there is nothing yet to seal it by
-        path.control_datagrams += 1
-        path.control_bytes += datagram.size
-        path.budget -= datagram.size
-        self.dispatch.out.append(datagram)
-
     def probe_size(self, path: int, size: int, now: float) -> None:
         """Ask by path number `path` if an inner packet of `size` bytes gets through; see `answered_sizes`."""
-        self._probe_number = self._probe_number + 1 & SEQUENCE_MASK
-        self._sized[self._probe_number] = (path, size)
+        number = self._peer.ask(now)
+        self._sized[number] = (path, size)
         if len(self._sized) > MOST_SIZED * len(self.paths):
             del self._sized[next(iter(self._sized))]
-        self._send_probe(self.paths[path], now, self._probe_number, padding=size - PROBE_BODY)
-
-    def _send_probe(
-        self, path: Path, now: float, number: int, echo_us: int = 0, flags: int = 0, padding: int = 0
-    ) -> None:
-        sequence = path.next_control
-        path.next_control = sequence + 1
-        srtt_us = int(path.srtt * MICROSECONDS)
-        probe = Probe(
-            self.epoch, path.index, sequence, microseconds(now), number, echo_us, srtt_us, flags, path.overhead, padding
-        )
-        self._send_control(path, probe)
+        self._control.send_probe(self.paths[path], number, now, padding=size - PROBE_BODY)
 
     # From the paths to the TUN.
 
@@ -234,7 +200,7 @@ class Endpoint:
 
     def receive_datagram(self, datagram: Datagram, path: int, now: float) -> None:
         """Take a datagram that came in by path number `path`."""
-        if datagram.epoch != self._peer_epoch and not self._admit_epoch(datagram, path, now):
+        if datagram.epoch != self._peer.epoch and not self._admit_epoch(datagram, path, now):
             self.rejected["epoch"] += 1
             return
         if datagram.path != path:
@@ -256,16 +222,12 @@ class Endpoint:
 
         Anything else of another epoch, be it noise or late, is a reason to ask, and not more.
         """
-        if self._peer_epoch is None:
-            self._peer_epoch = datagram.epoch
+        if self._peer.epoch is None:
+            self._peer.epoch = datagram.epoch
             return True
-        if isinstance(datagram, Probe) and datagram.flags & FLAG_REPLY:
-            question = (datagram.number, datagram.echo_us)
-            if question in self._questions:
-                self._questions.clear()
-                self._peer_epoch = datagram.epoch
-                self.incoming.restart()
-                return True
+        if self._peer.restarts(datagram):
+            self.incoming.restart()
+            return True
         asked = self.paths[path]
         if asked.carrier and now - asked.last_probe >= PROBE_AGAIN:
             asked.next_probe = now
@@ -286,22 +248,17 @@ class Endpoint:
             self.scheduler.on_acked(path, acked, now)
         if lost:
             self._abandon(path, lost, now)
-        if path.lost_at < self._alarm:
-            self._alarm = path.lost_at
+        if path.flight.lost_at < self._alarm:
+            self._alarm = path.flight.lost_at
         if path.clocked:
             self._alarm = min(self._alarm, path.clock())
 
     def _receive_probe(self, probe: Probe, path_index: int, now: float) -> None:
         path = self.paths[path_index]
         if not probe.flags & FLAG_REPLY:
-            # Feedback first: what it does not cover by the time of the reply has been lost before.
-            if self.incoming.receivers[path_index].pending:
-                self._send_feedback(path, now)
-            self._send_probe(path, now, probe.number, probe.sent_us, FLAG_REPLY)
+            self._control.answer(probe, path, now)
             return
-        question = (probe.number, probe.echo_us)
-        if question in self._questions:
-            self._questions.remove(question)  # an answer proves something once
+        self._peer.answered(probe)
         if self._sized:
             sized = self._sized.pop(probe.number, None)
             if sized is not None:
@@ -338,12 +295,8 @@ class Endpoint:
     def _give_up(self, packets: Sequence[tuple[int, int]], now: float) -> None:
         """Tell the other end not to wait for these packets (class, tunnel sequence)."""
         self.abandoned_packets += len(packets)
-        if not self.announce:
-            return
-        eligible = self.dispatch.eligible
-        carrier = eligible[0] if eligible else self.paths[0]
-        for skip in announcements(packets, carrier, self.epoch, now):
-            self._send_control(carrier, skip)
+        if self.announce:
+            self._control.send_skips(packets, now)
 
     def _paths_changed(self, now: float) -> None:
         self.dispatch.paths_changed(patient=self._patient)
@@ -425,12 +378,10 @@ class Endpoint:
                 self._go_down(path, now)
         receiver.on_time(now, path.srtt)
         if receiver.feedback_due <= now:
-            self._send_feedback(path, now)
+            self._control.send_feedback(path, now)
         if path.probe_at() <= now:
             path.probe_sent(now, active=max(path.last_sent, receiver.last_data) > now - ACTIVE)
-            self._probe_number = self._probe_number + 1 & SEQUENCE_MASK
-            self._questions.append((self._probe_number, microseconds(now)))
-            self._send_probe(path, now, self._probe_number)
+            self._control.send_probe(path, self._peer.ask(now), now)
 
 
 def pump(

@@ -1,6 +1,7 @@
-"""The sending half of a path: window, delivery rate, flight, losses (liveness.py: its life and round-trip time).
+"""The sending half of a path: its window and pacing, and what feedback says of what it sent (flight.py, delivery.py).
 
-On the way up a path's congestion control starts anew: what it knew is about another time.
+Its life and its round-trip time are in liveness.py. On the way up a path's congestion control starts anew:
+what it knew is about another time.
 """
 
 from __future__ import annotations
@@ -8,17 +9,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from mpsim.tunnel.congestion.base import AckSample, CongestionController
+from mpsim.tunnel.congestion.base import CongestionController
+from mpsim.tunnel.datagrams import OVERHEAD, Data, Feedback
+from mpsim.tunnel.delivery import Delivery
+from mpsim.tunnel.flight import Flight
 from mpsim.tunnel.liveness import DEAD_AFTER, PROBE_ACTIVE, Liveness
 from mpsim.tunnel.loss_detection import NEVER, LossDetection
 from mpsim.tunnel.loss_history import LossHistory
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.repair.ledger import Ledger
-from mpsim.tunnel.wire import MICROSECONDS, OVERHEAD, SEQUENCE_MASK, Data, Feedback, expand
+from mpsim.tunnel.wire import MICROSECONDS, SEQUENCE_MASK
 from mpsim.units import BITS_PER_BYTE
 
-# How fast `loss_ratio` follows: of the last 256 datagrams.
-LOSS_GAIN = 1 / 256
 # Pacing may catch up this much after the caller came late (s).
 PACING_SLACK = 0.001
 
@@ -38,18 +40,11 @@ class Path(Liveness):
     """
 
     __slots__ = (  # more than thirty attributes: a dictionary would no longer share its keys
-        "_delivered_time",
-        "_first_sent",
-        "_flight",
-        "_largest_acked",
         "_losses",
         "_marks",
-        "_missing",
         "_next_send",
-        "_sample",
         "_tell_sent",
         "acked_datagrams",
-        "app_limited",
         "budget",
         "bytes_in_flight",
         "clocked",
@@ -57,14 +52,12 @@ class Path(Liveness):
         "control_bytes",
         "control_datagrams",
         "cwnd",
-        "delivered",
+        "delivery",
         "delivery_rate",
-        "detection",
+        "flight",
         "index",
         "last_sent",
         "ledger",
-        "loss_ratio",
-        "lost_at",
         "lost_datagrams",
         "metric",
         "mss",
@@ -97,30 +90,19 @@ class Path(Liveness):
         self.overhead = overhead
         self.budget = budget
         self.congestion = congestion
-        self.detection = detection
         self.mss = mss
         super().__init__(dead_after)
         self.delivery_rate = 0.0
-        self.loss_ratio = 0.0
         self.bytes_in_flight = 0
         self.queue: deque[tuple[Packet, int, int, int]] = deque()  # (packet, class, sequence, flags)
         self.queued_bytes = 0
         self.next_sequence = 0
         self.next_control = 0  # numbering of feedback, skip and probe
-        self._flight: deque[Data] = deque()
-        self._missing: list[Data] = []  # passed over by feedback, not lost yet
+        self.flight = Flight(detection)
+        self.delivery = Delivery()
         self._losses = LossHistory()
-        self.lost_at = NEVER  # when one of `_missing` is lost by time
-        self._largest_acked = -1
-        self.delivered = 0
-        self._delivered_time = 0.0
-        self._first_sent = 0.0
-        # Application-limited until this many bytes are delivered; 0: not. The endpoint sets it when
-        # there is room in the window and nothing to send.
-        self.app_limited = 0
         self._next_send = 0.0  # pacing
         self.last_sent = -NEVER
-        self._sample = AckSample()
         self._marks = 0
         # Counters for the result.
         self.sent_datagrams = self.sent_bytes = self.lost_datagrams = 0
@@ -146,6 +128,16 @@ class Path(Liveness):
         return self.congestion.pacing_rate
 
     @property
+    def delivered(self) -> int:
+        """Bytes acknowledged so far."""
+        return self.delivery.delivered
+
+    @property
+    def loss_ratio(self) -> float:
+        """How many of the last few hundred datagrams were lost, 0 to 1."""
+        return self._losses.ratio
+
+    @property
     def in_recovery(self) -> bool:
         """Whether something was lost and nothing sent since was acknowledged."""
         return self._losses.in_recovery
@@ -158,20 +150,14 @@ class Path(Liveness):
     @property
     def loss_interval(self) -> int:
         """Bytes between losses: the last two, or since the last."""
-        return self._losses.interval(self.delivered)
+        return self._losses.interval(self.delivery.delivered)
 
-    def can_send(self, size: int, now: float) -> bool:
-        """Return whether an inner packet of `size` bytes would leave at once."""
-        if not self.up or self.queue:
-            return False
-        size += self.overhead
-        if (self.bytes_in_flight + size > self.cwnd and self.bytes_in_flight) or size > self.budget:
-            return False
-        return self.congestion.pacing_rate is None or self._next_send <= now
+    def can_send(self, size: int, now: float, *, ahead: bool = False) -> bool:
+        """Return whether an inner packet of `size` bytes would leave at once.
 
-    def window_open(self, size: int, now: float) -> bool:
-        """Return whether the head of this path's own queue, `size` bytes, may leave."""
-        if not self.up:
+        ahead: it need not wait for this path's own queue, being its head or a repair.
+        """
+        if not self.up or (self.queue and not ahead):
             return False
         size += self.overhead
         if (self.bytes_in_flight + size > self.cwnd and self.bytes_in_flight) or size > self.budget:
@@ -201,16 +187,14 @@ class Path(Liveness):
         self.next_sequence = sent.path_sequence + 1
         size = sent.size
         self.budget -= size
+        delivery = self.delivery
         if not self.bytes_in_flight:
-            self._first_sent = self._delivered_time = now
+            delivery.on_idle_over(now)
         if self.waiting_since == NEVER:
             self.wait_for_answer(now)
         sent.time = now
-        sent.delivered = self.delivered
-        sent.delivered_time = self._delivered_time
-        sent.first_sent = self._first_sent
-        sent.app_limited = self.app_limited > 0
-        self._flight.append(sent)
+        delivery.note(sent)
+        self.flight.sent.append(sent)
         self.bytes_in_flight += size
         self.sent_datagrams += 1
         self.sent_bytes += size
@@ -225,35 +209,23 @@ class Path(Liveness):
 
     def flight_after(self, number: int) -> list[Data]:
         """Return what is in flight beyond path sequence `number`, the oldest first; not what feedback passed over."""
-        return [sent for sent in self._flight if sent.path_sequence > number]
+        return self.flight.after(number)
 
     def heard(self, now: float) -> None:
         """Take note of proof that what is sent on this path arrives."""
-        if self._flight or self._missing:
+        flight = self.flight
+        if flight.sent or flight.missing:
             self.waiting_since = now
             self.grace = self.dead_after
         else:
             self.waiting_since = NEVER
 
-    def on_feedback(self, feedback: Feedback, now: float) -> tuple[int, Sequence[Data]]:  # noqa: C901  # hot
+    def on_feedback(self, feedback: Feedback, now: float) -> tuple[int, Sequence[Data]]:
         """Read feedback about this path; return the bytes newly acknowledged and what is lost.
 
         Raises ValueError if it acknowledges what was never sent.
         """
-        ranges = feedback.ranges
-        largest = ranges[0][1]
-        shift = 0
-        if not self._largest_acked <= largest < self.next_sequence:
-            shift = expand(largest, self._largest_acked) - largest
-            largest += shift
-            if largest >= self.next_sequence or largest < 0:
-                raise ValueError("acknowledges what was never sent")
-        horizon = largest
-        if self.detection.negative:
-            horizon = expand(feedback.ack, largest) - 1
-        acked = self._take_acked(ranges, shift, horizon)
-        if largest > self._largest_acked:
-            self._largest_acked = largest
+        acked, largest = self.flight.take_acked(feedback, self.next_sequence)
         self.heard(now)
         acked_bytes = 0
         if acked:
@@ -264,116 +236,70 @@ class Path(Liveness):
             self._marks = feedback.marks
             self.congestion.on_congestion_mark(now, acked[-1].time if acked else now)
             self.cwnd = self.congestion.cwnd
-        if self._missing:
-            return acked_bytes, self._sift(now)
-        self.lost_at = NEVER
-        return acked_bytes, ()
-
-    def _take_acked(self, ranges: Sequence[tuple[int, int]], shift: int, horizon: int) -> list[Data]:
-        """Take from the flight what `ranges` contain up to `horizon`, the oldest first."""
-        flight = self._flight
-        acked: list[Data] = []
-        if not self._missing and flight and flight[0].path_sequence >= ranges[0][0] + shift:
-            while flight and flight[0].path_sequence <= horizon:
-                acked.append(flight.popleft())
-            return acked
-        candidates = self._missing
-        while flight and flight[0].path_sequence <= horizon:
-            candidates.append(flight.popleft())
-        if not candidates:
-            return acked
-        kept: list[Data] = []
-        ascending = ranges[::-1]
-        position, count = 0, len(ascending)
-        for sent in candidates:
-            number = sent.path_sequence - shift
-            while position < count and ascending[position][1] < number:
-                position += 1
-            if position < count and ascending[position][0] <= number:
-                acked.append(sent)
-            else:
-                kept.append(sent)
-        self._missing = kept
-        return acked
+        return acked_bytes, self._take_lost(now) if self.flight.missing else ()
 
     def _on_acked(self, acked: list[Data], feedback: Feedback, largest: int, now: float) -> int:
         newest = acked[-1]
-        sample = self._sample
-        sample.rtt = None
+        rtt = None
         if newest.path_sequence == largest:
             held = ((feedback.sent_us - feedback.received_us) & SEQUENCE_MASK) / MICROSECONDS
             self.update_rtt(now - newest.time - held)
-            sample.rtt = self.latest_rtt
+            rtt = self.latest_rtt
         in_flight = self.bytes_in_flight
         size = 0
         for sent in acked:
             size += sent.size
         self.acked_datagrams += len(acked)
         self.bytes_in_flight = in_flight - size
-        delivered = self.delivered = self.delivered + size
-        self._delivered_time = now
-        self._first_sent = sent_time = newest.time
-        interval = now - newest.delivered_time
-        if sent_time - newest.first_sent > interval:
-            interval = sent_time - newest.first_sent
-        sample.delivery_rate = None
-        if interval >= self.min_rtt:
-            rate = (delivered - newest.delivered) * BITS_PER_BYTE / interval
-            sample.delivery_rate = rate
-            if rate > self.delivery_rate or not newest.app_limited:
-                self.delivery_rate = rate
-        if self.app_limited and delivered > self.app_limited:
-            self.app_limited = 0
+        delivery = self.delivery
+        delivery.delivered += size
+        sample = delivery.on_delivered(newest, now, self.min_rtt)
+        rate = sample.delivery_rate
+        if rate is not None and (rate > self.delivery_rate or not newest.app_limited):
+            self.delivery_rate = rate
         congestion = self.congestion
         cwnd = congestion.cwnd
-        sample.now = now
+        sample.rtt = rtt
         sample.acked = size
-        sample.sent_time = sent_time
-        sample.min_rtt = self.min_rtt
         sample.srtt = self.srtt
         sample.one_way_delay = ((feedback.received_us - feedback.echo_us) & SEQUENCE_MASK) / MICROSECONDS
-        sample.app_limited = newest.app_limited
         # In slow start half a window counts as using it (RFC 9002, section 7.8; Linux tcp_is_cwnd_limited).
         sample.cwnd_limited = in_flight + 2 * self.mss >= cwnd if cwnd >= congestion.ssthresh else 2 * in_flight >= cwnd
         sample.in_flight = in_flight
-        sample.delivered = delivered
-        sample.prior_delivered = newest.delivered
         congestion.on_acked(sample)
         self.cwnd = congestion.cwnd
-        if self.loss_ratio:
-            self.loss_ratio *= max(0.0, 1 - LOSS_GAIN * len(acked))
-            self._losses.on_acked(sent_time)
+        losses = self._losses
+        if losses.ratio:
+            losses.count(len(acked), 0)
+        if losses.in_recovery:
+            losses.on_acked(newest.time)
         return size
 
-    def _sift(self, now: float) -> list[Data]:
-        lost, self.lost_at = self.detection.sift(self._missing, self._largest_acked, self, now)
+    def _take_lost(self, now: float) -> Sequence[Data]:
+        lost = self.flight.sift(self, now)
         if lost:
             self._on_lost(lost, now)
         return lost
 
-    def _on_lost(self, lost: list[Data], now: float) -> None:
+    def _on_lost(self, lost: Sequence[Data], now: float) -> None:
         size = sum(sent.size for sent in lost)
         self.congestion.on_lost(now, size, lost[-1].time, self.bytes_in_flight)
         self.cwnd = self.congestion.cwnd
         self.bytes_in_flight -= size
         self.lost_datagrams += len(lost)
-        self.loss_ratio += min(1.0, LOSS_GAIN * len(lost)) * (1 - self.loss_ratio)
-        self._losses.on_lost(lost[-1].time, self.delivered, now)
+        self._losses.count(0, len(lost))
+        self._losses.on_lost(lost[-1].time, self.delivery.delivered, now)
 
     def on_probe_answered(self, sent_time: float, now: float) -> Sequence[Data]:
         """Count what was sent before an answered probe as passed over; return what is lost by that."""
         self.heard(now)
-        flight = self._flight
-        while flight and flight[0].time < sent_time:
-            self._missing.append(flight.popleft())
-        return self._sift(now) if self._missing else ()
+        self.flight.pass_over(sent_time)
+        return self._take_lost(now)
 
     def on_time(self, now: float) -> Sequence[Data]:
         """Return what is lost by the clock."""
-        lost: list[Data] = []
-        if self._missing and self.lost_at <= now:
-            lost = self._sift(now)
-        late = self.detection.overdue(self._flight, self, now) if self._flight else []
+        lost = self._take_lost(now) if self.flight.lost_at <= now else ()
+        late = self.flight.overdue(self, now)
         if late:
             self._on_lost(late, now)
             lost = [*lost, *late]
@@ -384,11 +310,9 @@ class Path(Liveness):
 
     def next_timeout(self) -> float:
         """Return when something of this path is due (s)."""
-        deadline = min(self.probe_at(), self.lost_at)
+        deadline = min(self.probe_at(), self.flight.deadline(self))
         if self.up:
             deadline = min(deadline, self.waiting_since + self.grace)
-            if self._flight:
-                deadline = min(deadline, self.detection.deadline(self._flight[0], self))
             if self.clocked:
                 deadline = min(deadline, self.clock())
         return deadline
@@ -400,12 +324,10 @@ class Path(Liveness):
 
     def go_down(self, now: float) -> list[Data]:
         """Stop using the path; return what was in flight, which nobody waits for any longer."""
-        given_up = [*self._missing, *self._flight]
-        self._missing.clear()
-        self._flight.clear()
+        given_up = self.flight.clear()
         self.lost_datagrams += len(given_up)
         self.bytes_in_flight = 0
-        self.lost_at = self.waiting_since = NEVER
+        self.waiting_since = NEVER
         self.up = False
         self.congestion.pause()
         self.down_since = now

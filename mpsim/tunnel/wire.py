@@ -74,8 +74,8 @@ the sender's smoothed round-trip time in microseconds (4), then zeros if it look
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 
+from mpsim.tunnel.bodies import DECODERS, SEQUENCE_MASK, WireError, encode_body
 from mpsim.tunnel.datagrams import (
     DATA,
     FEEDBACK,
@@ -155,27 +155,11 @@ __all__ = [
 ]
 
 VERSION = 1
-SEQUENCE_MASK = 0xFFFF_FFFF
 _HALF = 0x8000_0000
-_SHORT = 0xFFFF
-_MOST_SYMBOLS = 255  # packets and parity of one block: GF(256) has no more
 MICROSECONDS = 1_000_000
 
 _HEADER = struct.Struct("!BBBBIIIIHBB")
-_FEEDBACK = struct.Struct("!BBHIIIIIII")
-_RANGE = struct.Struct("!HH")
-_SKIP = struct.Struct("!HH")
-_SKIP_RANGE = struct.Struct("!II")
-_PROBE = struct.Struct("!III")
 _TAG = bytes(TAG_SIZE)
-
-
-class WireError(ValueError):
-    """A datagram that cannot be decoded; `cause` is a word to count it by."""
-
-    def __init__(self, cause: str) -> None:
-        super().__init__(cause)
-        self.cause = cause
 
 
 def expand(low: int, expected: int) -> int:
@@ -201,7 +185,7 @@ def encode(datagram: Datagram) -> bytes:
         payload = datagram.packet.payload
         body = payload if isinstance(payload, bytes) else bytes(datagram.packet.size)
         return b"".join((encode_data_header(datagram), body, _TAG))
-    return b"".join((_control_header(datagram), _body(datagram), _TAG))
+    return b"".join((_control_header(datagram), encode_body(datagram), _TAG))
 
 
 def encode_data_header(datagram: Data) -> bytes:
@@ -254,35 +238,6 @@ def _control_header(datagram: Feedback | Skip | Probe) -> bytes:
     )
 
 
-def _body(datagram: Feedback | Skip | Probe) -> bytes:
-    if isinstance(datagram, Feedback):
-        (first, largest), *rest = datagram.ranges
-        parts = [
-            _FEEDBACK.pack(
-                datagram.about,
-                len(rest),
-                0,
-                largest & SEQUENCE_MASK,
-                datagram.received_us,
-                datagram.echo_us,
-                datagram.ack & SEQUENCE_MASK,
-                datagram.nack & SEQUENCE_MASK,
-                datagram.marks & SEQUENCE_MASK,
-                largest - first + 1,
-            )
-        ]
-        for low, high in rest:
-            parts.append(_RANGE.pack(first - high - 1, high - low + 1))
-            first = low
-        return b"".join(parts)
-    if isinstance(datagram, Skip):
-        pieces = [_SKIP.pack(len(datagram.ranges), 0)]
-        pieces += [_SKIP_RANGE.pack(first & SEQUENCE_MASK, length) for first, length in datagram.ranges]
-        return b"".join(pieces)
-    probe = _PROBE.pack(datagram.number & SEQUENCE_MASK, datagram.echo_us, datagram.srtt_us)
-    return probe + bytes(datagram.padding) if datagram.padding else probe
-
-
 def decode(data: bytes, overhead: int = OVERHEAD) -> Datagram:
     """Return the datagram in `data`; raises WireError with the cause if it is damaged.
 
@@ -310,7 +265,7 @@ def decode_parts(head: bytes, body: bytes, overhead: int = OVERHEAD) -> Datagram
         return Data(epoch, path, path_sequence, sent_us, cls, tunnel_sequence, packet, flags, block, index, overhead)
     if kind != PARITY and (tunnel_sequence or block or index):
         raise WireError("reserved")
-    read = _BODIES.get(kind)
+    read = DECODERS.get(kind)
     if read is None:
         raise WireError("type")
     return read(body, header, overhead)
@@ -328,70 +283,3 @@ def recode(datagram: Datagram, overhead: int = OVERHEAD) -> Datagram:
         raise AssertionError("data came back as something else")
     copy.packet = datagram.packet
     return copy
-
-
-def _decode_parity(body: bytes, header: tuple[int, ...], overhead: int) -> Parity:
-    _, flags, path, cls, epoch, tunnel_sequence, path_sequence, sent_us, block, index, _ = header
-    if not body:
-        raise WireError("length")
-    if not block or block + index > _MOST_SYMBOLS:
-        raise WireError("parity")
-    packet = Packet(len(body), None, body, cls=cls)
-    return Parity(epoch, path, path_sequence, sent_us, cls, tunnel_sequence, packet, flags, block, index, overhead)
-
-
-def _decode_feedback(body: bytes, header: tuple[int, ...], overhead: int) -> Feedback:
-    _, _, path, _, epoch, _, path_sequence, sent_us, *_ = header
-    if len(body) < FEEDBACK_BODY:
-        raise WireError("length")
-    about, more, reserved, largest, received_us, echo_us, ack, nack, marks, length = _FEEDBACK.unpack_from(body)
-    if len(body) != FEEDBACK_BODY + more * RANGE_SIZE:
-        raise WireError("length")
-    if reserved or more > MOST_RANGES or not length:
-        raise WireError("ranges")
-    # Below 0 these count back from 2^32: `expand` puts them right whatever the offset is.
-    first = largest - length + 1
-    ranges = [(first, largest)]
-    for number in range(more):
-        missing, length = _RANGE.unpack_from(body, FEEDBACK_BODY + number * RANGE_SIZE)
-        if not missing or not length:
-            raise WireError("ranges")
-        high = first - missing - 1
-        first = high - length + 1
-        ranges.append((first, high))
-    numbers = (received_us, echo_us, ack, nack, marks)
-    return Feedback(epoch, path, path_sequence, sent_us, about, tuple(ranges), *numbers, overhead)
-
-
-def _decode_skip(body: bytes, header: tuple[int, ...], overhead: int) -> Skip:
-    _, _, path, cls, epoch, _, path_sequence, sent_us, *_ = header
-    if len(body) < SKIP_BODY:
-        raise WireError("length")
-    count, reserved = _SKIP.unpack_from(body)
-    if len(body) != SKIP_BODY + count * SKIP_RANGE:
-        raise WireError("length")
-    if reserved or not count or count > MOST_SKIP_RANGES:
-        raise WireError("ranges")
-    ranges = tuple(_SKIP_RANGE.unpack_from(body, SKIP_BODY + number * SKIP_RANGE) for number in range(count))
-    if any(not length or length > _SHORT for _, length in ranges):
-        raise WireError("ranges")
-    return Skip(epoch, path, path_sequence, sent_us, cls, ranges, overhead)
-
-
-def _decode_probe(body: bytes, header: tuple[int, ...], overhead: int) -> Probe:
-    _, flags, path, _, epoch, _, path_sequence, sent_us, *_ = header
-    padding = len(body) - PROBE_BODY
-    if padding < 0:
-        raise WireError("length")
-    if padding and body.count(0, PROBE_BODY) != padding:
-        raise WireError("reserved")
-    number, echo_us, srtt_us = _PROBE.unpack_from(body)
-    return Probe(epoch, path, path_sequence, sent_us, number, echo_us, srtt_us, flags, overhead, padding)
-
-
-_BODIES: dict[int, Callable[[bytes, tuple[int, ...], int], Datagram]] = {
-    FEEDBACK: _decode_feedback,
-    SKIP: _decode_skip,
-    PROBE: _decode_probe,
-    PARITY: _decode_parity,
-}

@@ -11,8 +11,9 @@ from guarding import KEYS, OVERHEAD, Ends, credentials, guard, inner
 from mpsim.tunnel.datagrams import COOKIE, INITIATION, RESPONSE, Data, Probe
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.security.cookie import HANDSHAKES_PER_SECOND
-from mpsim.tunnel.security.guard import RETRY, SILENCE
+from mpsim.tunnel.security.guard import SILENCE
 from mpsim.tunnel.security.keys import Credentials, from_text, to_text
+from mpsim.tunnel.security.pending import RETRY
 from mpsim.tunnel.security.session import REJECT_AFTER, REKEY_AFTER
 from mpsim.tunnel.security.window import SIZE
 

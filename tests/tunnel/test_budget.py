@@ -47,11 +47,11 @@ def test_a_budget_is_used_up_and_given_anew() -> None:
     path.budget = 2.5 * (SIZE + OVERHEAD)
     for number in range(2):
         assert path.can_send(SIZE, 0.0)
-        assert path.window_open(SIZE, 0.0)
+        assert path.can_send(SIZE, 0.0, ahead=True)
         path.transmit(Packet(SIZE, "flow", None), 0, number, 0, 1, 0.0, 0)
     assert path.budget == pytest.approx(0.5 * (SIZE + OVERHEAD))
     assert not path.can_send(SIZE, 0.0)
-    assert not path.window_open(SIZE, 0.0)
+    assert not path.can_send(SIZE, 0.0, ahead=True)
 
 
 def test_before_the_connection_is_there_only_probes_go() -> None:

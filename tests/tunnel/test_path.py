@@ -98,7 +98,7 @@ def test_nine_eighths_of_a_round_trip_are_a_loss() -> None:
     bench.send(1.001)
     assert bench.hear(1.101, (1, 1)) == (ON_WIRE, [])
     deadline = 1.0 + 9 / 8 * 0.1
-    assert bench.path.lost_at == pytest.approx(deadline, abs=1e-5)
+    assert bench.path.flight.lost_at == pytest.approx(deadline, abs=1e-5)
     assert bench.path.next_timeout() <= deadline + 1e-5
     assert not bench.path.on_time(deadline - 0.001)
     assert [sent.path_sequence for sent in bench.path.on_time(deadline + 0.001)] == [0]
@@ -109,7 +109,7 @@ def test_a_late_one_is_no_loss() -> None:
     bench.send(1.0, 3)
     bench.hear(1.050, (1, 2))
     assert bench.hear(1.055, (0, 2)) == (ON_WIRE, [])
-    assert bench.path.lost_at == inf
+    assert bench.path.flight.lost_at == inf
     assert bench.path.bytes_in_flight == 0
 
 
@@ -133,7 +133,7 @@ def test_what_was_never_sent_cannot_be_acknowledged(ranges: tuple[tuple[int, int
 def test_numbers_go_on_beyond_32_bits() -> None:
     bench = Bench()
     bench.path.next_sequence = 2**32 - 2
-    bench.path._largest_acked = 2**32 - 3
+    bench.path.flight.largest_acked = 2**32 - 3
     numbers = [sent.path_sequence for sent in bench.send(1.0, 4)]
     assert numbers == [2**32 - 2, 2**32 - 1, 2**32, 2**32 + 1]
     # On the wire the newest is 1; its range begins before the turn.
@@ -215,7 +215,7 @@ def test_a_slow_application_does_not_lower_the_estimate() -> None:
         bench.hear(0.050 + number * 0.002, (0, number))
     fast = path.delivery_rate
     for number in range(80, 90):
-        path.app_limited = path.delivered + path.bytes_in_flight or 1  # nothing more to send
+        path.delivery.on_no_data(path.bytes_in_flight)
         bench.send(number * 1.0)
         bench.hear(number * 1.0 + 0.05, (0, number))
     assert all(limited for _, limited in control.rates[80:])
@@ -232,6 +232,18 @@ def test_losses_and_marks_reach_the_algorithm() -> None:
     bench.hear(1.07, (3, 5), marks=3)
     assert control.lost == [3 * ON_WIRE]
     assert control.marks == 2
+
+
+def test_recovery_ends_though_one_answer_has_taken_the_loss_ratio_to_zero() -> None:
+    bench = Bench(Recording())
+    bench.send(1.0, 300)
+    bench.hear(1.05, (1, 3))
+    assert bench.path.loss_ratio == pytest.approx(1 / 256)
+    bench.hear(1.06, (1, 299))  # all sent before the loss was noticed
+    assert (bench.path.loss_ratio, bench.path.in_recovery) == (0.0, True)
+    bench.send(1.1)
+    bench.hear(1.15, (1, 300))
+    assert not bench.path.in_recovery
 
 
 def test_a_window_admits_what_fits() -> None:

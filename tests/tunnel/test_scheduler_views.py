@@ -58,6 +58,18 @@ def test_episodes_of_loss() -> None:
     assert losses.interval(40_000) == 30_000
 
 
+def test_the_loss_ratio_follows_the_last_256() -> None:
+    losses = LossHistory()
+    losses.count(0, 64)
+    assert losses.ratio == 1 / 4
+    losses.count(64, 64)  # first what was acknowledged: 3/4 of 1/4 are left, and a quarter of the rest comes on top
+    assert losses.ratio == pytest.approx(3 / 16 + 1 / 4 * 13 / 16)
+    losses.count(300, 0)
+    assert losses.ratio == 0.0
+    losses.count(0, 300)
+    assert losses.ratio == 1.0
+
+
 def test_extremes_of_the_smoothed_round_trip_time() -> None:
     path = Pair(0.01).local.paths[0]
     assert (path.smallest_srtt, path.largest_srtt) == (inf, 0.0)

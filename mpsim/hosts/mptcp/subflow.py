@@ -12,8 +12,6 @@ from mpsim.tunnel.congestion.base import CongestionController
 from mpsim.tunnel.loss_history import LossHistory
 from mpsim.tunnel.packet import Packet
 
-# How fast `loss_ratio` follows: of the last 256 segments.
-LOSS_GAIN = 1 / 256
 # The retransmission timer of a silent subflow backs off no further (s), so that its way's return is
 # noticed about as soon as measured with Linux's MPTCP, which used a returned link again within 1 s.
 MOST_RTO = 1.0
@@ -60,7 +58,7 @@ class Subflow:
         self.penalised_at = -1.0  # last (s), as the faster one
         self.waiting: deque[Chunk] = deque()  # given to it, not sent yet
         self._mapped: dict[int, Chunk] = {}  # by segment, until acknowledged
-        self.latest_rtt = self.delivery_rate = self.loss_ratio = 0.0
+        self.latest_rtt = self.delivery_rate = 0.0
         self.smallest_srtt = NEVER  # s
         self.largest_srtt = 0.0
         self._losses = LossHistory()
@@ -130,6 +128,11 @@ class Subflow:
         return self.tcp.in_recovery
 
     @property
+    def loss_ratio(self) -> float:
+        """How many of the last few hundred segments were lost."""
+        return self._losses.ratio
+
+    @property
     def last_loss(self) -> float:
         """When an episode of loss last began (s)."""
         return self._losses.last
@@ -191,8 +194,7 @@ class Subflow:
         if tcp.in_recovery and not repairing:
             self._losses.on_lost(now, sample.delivered, now)
         acked, lost = sample.delivered - delivered, tcp.retransmitted - again
-        self.loss_ratio *= 1 - min(1.0, LOSS_GAIN * acked / tcp.mss)
-        self.loss_ratio += min(1.0, LOSS_GAIN * lost) * (1 - self.loss_ratio)
+        self._losses.count(acked / tcp.mss, lost)
         return acked, lost > 0
 
     def _answers(self) -> None:

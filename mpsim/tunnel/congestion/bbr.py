@@ -10,15 +10,13 @@ from __future__ import annotations
 from enum import Enum
 
 from mpsim.tunnel.congestion.base import AckSample
-from mpsim.tunnel.congestion.bottleneck import Bottleneck, drawn
+from mpsim.tunnel.congestion.bottleneck import MIN_RTT_WINDOW, Bottleneck, drawn
 from mpsim.tunnel.congestion.filters import WindowedMax
 
 HIGH_GAIN = 2.885  # 2/ln 2: the least that doubles each round
 DRAIN_GAIN = 0.35  # about its inverse
 CYCLE = (1.25, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
 BANDWIDTH_ROUNDS = 10
-MIN_RTT_WINDOW = 10.0  # s
-PROBE_RTT_TIME = 0.2  # s
 UP_MORE = 2  # packets on top while it probes for more, so that the flight can grow at all
 
 
@@ -60,8 +58,6 @@ class Bbr(Bottleneck):
         self._bandwidth = WindowedMax(BANDWIDTH_ROUNDS)  # bit/s, by rounds
         self._step = 0  # of the cycle
         self._step_time = now
-        self._probe_end: float | None = None  # of the probe for the round-trip time, s
-        self._probe_round = False  # it has lasted a round trip
 
     @property
     def bandwidth(self) -> float:
@@ -134,22 +130,8 @@ class Bbr(Bottleneck):
             self._min_rtt_time = sample.now
         if expired and not self._idle_over and self.phase is not Phase.PROBE_RTT:
             self.phase = Phase.PROBE_RTT
-            self._save_window()
-            self._probe_end = None
-        if self.phase is Phase.PROBE_RTT:
-            self._probe_round_trip(sample)
-
-    def _probe_round_trip(self, sample: AckSample) -> None:
-        in_flight = sample.in_flight - sample.acked
-        self._keep_quiet(sample, in_flight)
-        if self._probe_end is None:
-            if in_flight <= self._least:
-                self._probe_end = sample.now + PROBE_RTT_TIME
-                self._probe_round = False
-                self._rounds.begin(sample.delivered)
-            return
-        self._probe_round = self._probe_round or self._rounds.started
-        if self._probe_round and sample.now > self._probe_end:
+            self._begin_probe()
+        if self.phase is Phase.PROBE_RTT and self._is_probe_over(sample, self._least):
             self._min_rtt_time = sample.now
             self._restore_window()
             if self._pipe.reached:

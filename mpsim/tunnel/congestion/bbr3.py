@@ -10,13 +10,11 @@ from enum import Enum
 
 from mpsim.tunnel.congestion.base import AckSample
 from mpsim.tunnel.congestion.bbr3_bounds import BETA, LOSS_THRESHOLD, LongTerm, Sendings, ShortTerm
-from mpsim.tunnel.congestion.bottleneck import Bottleneck, drawn
+from mpsim.tunnel.congestion.bottleneck import MIN_RTT_WINDOW, Bottleneck, drawn
 from mpsim.tunnel.congestion.filters import WindowedMax
 from mpsim.tunnel.congestion.rounds import FullPipe
 
-MIN_RTT_WINDOW = 10.0  # s
 PROBE_RTT_INTERVAL = 5.0  # s
-PROBE_RTT_TIME = 0.2  # s
 PROBE_RTT_GAIN = 0.5
 STARTUP_LOSSES = 6  # loss events in a round that end startup, if they are too many bytes as well
 PROBE_WAIT = 2.0, 3.0  # s, at random
@@ -75,8 +73,6 @@ class Bbr3(Bottleneck):
         self._rounds_since = 0  # the last probe
         self._probe_rtt = _INFINITY  # least round-trip time lately, s
         self._probe_rtt_time = now
-        self._probe_end: float | None = None
-        self._probe_round = False
 
     @property
     def bandwidth(self) -> float:
@@ -243,24 +239,14 @@ class Bbr3(Bottleneck):
             self._min_rtt_time = now
         if due and not self._idle_over and self.phase is not Phase.PROBE_RTT:
             self.phase = Phase.PROBE_RTT
-            self._save_window()
-            self._probe_end = None
+            self._begin_probe()
             self._stopping = True
             self._rounds.begin(self._delivered)
         if self.phase is Phase.PROBE_RTT:
             self._probe_round_trip(sample)
 
     def _probe_round_trip(self, sample: AckSample) -> None:
-        in_flight = sample.in_flight - sample.acked
-        self._keep_quiet(sample, in_flight)
-        if self._probe_end is None:
-            if in_flight <= max(self._product(self.bandwidth, PROBE_RTT_GAIN), self._least):
-                self._probe_end = sample.now + PROBE_RTT_TIME
-                self._probe_round = False
-                self._rounds.begin(self._delivered)
-            return
-        self._probe_round = self._probe_round or self._rounds.started
-        if self._probe_round and sample.now > self._probe_end:
+        if self._is_probe_over(sample, max(self._product(self.bandwidth, PROBE_RTT_GAIN), self._least)):
             self._probe_rtt_time = sample.now
             self._restore_window()
             self._short.forget()

@@ -14,6 +14,8 @@ from mpsim.tunnel.congestion.rounds import FULL_GROWTH, FullPipe, Rounds
 from mpsim.units import BITS_PER_BYTE
 
 PACING_MARGIN = 0.99  # a little below the model, so that a queue that was built falls
+MIN_RTT_WINDOW = 10.0  # s
+PROBE_RTT_TIME = 0.2  # s
 
 _INFINITY = float("inf")
 
@@ -47,6 +49,8 @@ class Bottleneck(CongestionController):
         self._idle_over = False  # nothing was in flight when the newest was sent
         self._quiet_from = _INFINITY  # the algorithm itself keeps the flight small, s
         self._quiet_until = -1  # and samples are low until so many bytes were delivered
+        self._probe_end: float | None = None  # of the probe for the round-trip time, s
+        self._probe_round = False  # it has lasted a round trip
 
     @property
     def _least(self) -> float:
@@ -77,6 +81,24 @@ class Bottleneck(CongestionController):
         if self._quiet_from == _INFINITY or self._quiet_until < sample.delivered:
             self._quiet_from = sample.now
         self._quiet_until = sample.delivered + in_flight
+
+    def _begin_probe(self) -> None:
+        """Probe for the least round-trip time; the version keeps the window small meanwhile."""
+        self._save_window()
+        self._probe_end = None
+
+    def _is_probe_over(self, sample: AckSample, most: float) -> bool:
+        """Return whether no more than `most` bytes were in flight for PROBE_RTT_TIME and a round trip."""
+        in_flight = sample.in_flight - sample.acked
+        self._keep_quiet(sample, in_flight)
+        if self._probe_end is None:
+            if in_flight <= most:
+                self._probe_end = sample.now + PROBE_RTT_TIME
+                self._probe_round = False
+                self._rounds.begin(sample.delivered)
+            return False
+        self._probe_round = self._probe_round or self._rounds.started
+        return self._probe_round and sample.now > self._probe_end
 
     def on_sent(self, now: float, size: int, in_flight: int) -> None:
         if in_flight <= size:

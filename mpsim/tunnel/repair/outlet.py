@@ -187,7 +187,7 @@ class Repairs:
         chosen = None
         least = NEVER
         for path in self.eligible:
-            if path.index != errand.avoid and path.window_open(size, now):
+            if path.index != errand.avoid and path.can_send(size, now, ahead=True):
                 rate = path.delivery_rate
                 expected = path.srtt if not rate else (path.bytes_in_flight + size) * BITS_PER_BYTE / rate
                 expected += path.min_rtt / 2

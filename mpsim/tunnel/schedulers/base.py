@@ -70,7 +70,6 @@ class PathView(Protocol):
     smallest_srtt: float  # that there was, seconds; infinity: not known yet
     largest_srtt: float  # that there was, seconds; 0: not known yet
     delivery_rate: float  # bit/s; 0: not known yet
-    loss_ratio: float  # of the last few hundred packets, 0 to 1
 
     @property
     def pacing_rate(self) -> float | None:
@@ -79,6 +78,10 @@ class PathView(Protocol):
     @property
     def delivered(self) -> int:
         """Bytes acknowledged so far."""
+
+    @property
+    def loss_ratio(self) -> float:
+        """How many of the last few hundred packets were lost, 0 to 1."""
 
     @property
     def in_recovery(self) -> bool:

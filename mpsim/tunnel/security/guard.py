@@ -3,11 +3,10 @@
 Theory of operation, after WireGuard (Donenfeld 2017, sections 5 and 6). An end that knows where the other is begins
 a handshake when it has no session, when the keys grow old, and when the other end no longer answers (it may have
 restarted, and forgotten them). The answer makes a session, which the other end uses as soon as something sealed by
-it has come: so replayed initiations replace nothing. Up to three sessions live at once - the previous, the current
-and the next - so that renewing keys loses no datagram. An initiation is repeated before a long
-round trip has ended, so each end keeps those of the last seconds. Freshness of initiations is a stamp that
-grows; one that is not newer than the last is answered by a cookie, so that a clock that was set back costs a
-round trip and no more.
+it has come: so replayed initiations replace nothing. Which sessions live at once, so that renewing keys loses no
+datagram, is in sessions.py. An initiation is repeated before a long round trip has ended, so each end keeps those of
+the last seconds. Freshness of initiations is a stamp that grows; one that is not newer than the last is answered by
+a cookie, so that a clock that was set back costs a round trip and no more.
 
 Nothing here raises because of what came in. It is counted: "malformed" (its form), "forged" (not from the other
 end, or changed), "replayed" (came before, or was not shown to be fresh). Each path's datagrams go where its newest
@@ -16,9 +15,8 @@ authentic one came from.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from mpsim.tunnel.datagrams import (
     COOKIE,
@@ -47,8 +45,10 @@ from mpsim.tunnel.security.cookie import (
 from mpsim.tunnel.security.keys import Credentials
 from mpsim.tunnel.security.messages import Message
 from mpsim.tunnel.security.noise import Handshake as Noise
+from mpsim.tunnel.security.pending import MOST_ATTEMPTS, Attempt, Pending
 from mpsim.tunnel.security.primitives import InvalidTag, equal
-from mpsim.tunnel.security.session import REJECT_AFTER, REKEY_AFTER, Replayed, Session
+from mpsim.tunnel.security.session import REKEY_AFTER, Replayed, Session
+from mpsim.tunnel.security.sessions import Sessions
 from mpsim.tunnel.security.window import SIZE
 from mpsim.tunnel.wire import (
     SEQUENCE_MASK,
@@ -62,41 +62,11 @@ from mpsim.tunnel.wire import (
 )
 
 MODES = ("aead", "mac")
-# An initiation is repeated after this time, and this much later at random (s); after a minute less often.
-RETRY, RETRY_SPREAD, RETRY_LATER = 0.25, 0.05, 1.0
-PATIENT_AFTER = 60.0
-MOST_ATTEMPTS = 16  # that may still be answered, or confirmed: those of four seconds
-# Sooner than that the answer to a cookie does not leave (s).
-COOKIE_PAUSE = 0.02
 # Without an authentic answer for so long (s) the other end is taken to have lost its keys.
 SILENCE = 0.8
 # The end that did not begin a session renews it, if the other does not, this much later (s).
 YIELD = 20.0
 NANOSECONDS = 1_000_000_000
-
-
-class Attempt(NamedTuple):
-    """One initiation that was sent."""
-
-    number: int
-    noise: Noise
-    mac1: bytes
-
-
-class Pending:
-    """A handshake that was begun and not answered yet."""
-
-    __slots__ = ("attempts", "began", "count", "retry_at", "sent_at")
-
-    def __init__(self, now: float) -> None:
-        self.began = self.retry_at = now
-        self.sent_at = 0.0
-        self.count = 0
-        self.attempts: deque[Attempt] = deque(maxlen=MOST_ATTEMPTS)
-
-    def attempt(self, number: int) -> Attempt | None:
-        """Return the attempt of this number, if it is among the last."""
-        return next((attempt for attempt in self.attempts if attempt.number == number), None)
 
 
 class Guard:
@@ -143,11 +113,8 @@ class Guard:
         self._prologue = f"mpsim {VERSION} {mode} {cipher if mode == 'aead' else ''}".encode()
         self._own_mac1 = label(b"mac1", credentials.own_identity)
         self._peer_mac1 = label(b"mac1", credentials.peer_identity)
-        self._previous: Session | None = None
-        self._current: Session | None = None
-        self._next: deque[Session] = deque(maxlen=MOST_ATTEMPTS)  # answered, and not confirmed
+        self._sessions = Sessions(entropy(1)[0], MOST_ATTEMPTS)
         self._pending: Pending | None = None
-        self._number = entropy(1)[0]
         self._stamp = -1  # of the newest initiation that was answered
         self._last_stamp = 0  # of our newest
         self._newest_us: list[int | None] = [None] * len(overheads)
@@ -162,7 +129,8 @@ class Guard:
     @property
     def ready(self) -> bool:
         """Whether there is a session to seal by."""
-        return self._current is not None and not self._current.expired(self._now)
+        session = self._sessions.current
+        return session is not None and not session.expired(self._now)
 
     @property
     def waiting(self) -> int:
@@ -175,7 +143,7 @@ class Guard:
         """Return a datagram's bytes, sealed; None: there is no session, and it cannot leave."""
         if isinstance(datagram, Handshake):
             return datagram.data
-        session = self._current
+        session = self._sessions.current
         if session is None or session.expired(self._now):
             return None
         if self._now < self._asked_since and (isinstance(datagram, Data) or _is_question(datagram)):
@@ -193,10 +161,7 @@ class Guard:
         if len(data) < HEADER_SIZE + TAG_SIZE or data[0] >> 4 != VERSION or data[2] != path:
             self._reject("malformed")
             return None
-        number = data[HEADER_SIZE - 1]
-        session = self._current
-        if session is None or session.number != number or now - session.born >= REJECT_AFTER:
-            session = self._session_of(number, now)
+        session = self._sessions.find(data[HEADER_SIZE - 1], now)
         if session is None:
             self._reject("forged")
             return None
@@ -212,20 +177,12 @@ class Guard:
             self._reject("malformed")
         return None
 
-    def _session_of(self, number: int, now: float) -> Session | None:
-        for session in (*self._next, self._previous):
-            if session is not None and session.number == number and now - session.born < REJECT_AFTER:
-                return session
-        return None
-
     def _heard(self, session: Session, data: bytes, path: int, source: Address | None) -> None:
         """Take note of an authentic datagram."""
         self._asked_since = NEVER
-        if session is not self._current and session is not self._previous:
-            self._previous, self._current = self._current, session
-            self._next.clear()
+        if self._sessions.confirm(session):
             self._begin_session()
-        if session is not self._current:
+        if session is not self._sessions.current:
             return
         if self._pending is not None and session.born > self._pending.began:
             self._pending = None
@@ -290,11 +247,11 @@ class Guard:
         self._respond(noise, message, now, source)
 
     def _respond(self, noise: Noise, message: Message, now: float, source: Address | None) -> None:
-        number = self._new_number()
+        number = self._sessions.new_number()
         sealed = noise.write(messages.payload(self.epoch, message.path, number, message.number))
         header = (self.epoch, message.path, microseconds(now))
         data = messages.build(RESPONSE, header, (number, message.number), sealed, (self._peer_mac1, b""))
-        self._next.append(self._session(noise, number, message.number, initiator=False, now=now))
+        self._sessions.waiting.append(self._session(noise, number, message.number, initiator=False, now=now))
         self._send(message.path, data, source)
 
     def _receive_response(self, message: Message, now: float) -> None:
@@ -307,7 +264,8 @@ class Guard:
             self._reject("forged")
             return
         session = self._session(noise, attempt.number, message.number, initiator=True, now=now)
-        self._previous, self._current, self._pending = self._current, session, None
+        self._sessions.replace(session)
+        self._pending = None
         self._begin_session()
 
     def _receive_cookie(self, message: Message, now: float) -> None:
@@ -323,7 +281,7 @@ class Guard:
             self._reject("forged")
             return
         self._cookie_until, self._cookie_path = now + COOKIE_LIFE, message.path
-        pending.retry_at = min(pending.retry_at, pending.sent_at + COOKIE_PAUSE)
+        pending.on_cookie()
 
     def _send_cookie(self, message: Message, now: float, source: Address | None) -> None:
         if not self._cookies.take(now):
@@ -334,7 +292,7 @@ class Guard:
         self._send(message.path, messages.build_cookie(header, message.number, salt, sealed), source)
 
     def _initiate(self, pending: Pending, path: int, now: float) -> None:
-        number = self._new_number()
+        number = self._sessions.new_number()
         noise = self._noise(initiator=True)
         stamp = max(self._last_stamp + 1, self._started + int(now * NANOSECONDS))
         self._last_stamp = stamp
@@ -344,11 +302,8 @@ class Guard:
         header = (self.epoch, path, microseconds(now))
         keys = (self._peer_mac1, cookie)
         data = messages.build(INITIATION, header, (number, 0), noise.write(told), keys)
-        pending.attempts.append(Attempt(number, noise, data[-2 * TAG_SIZE : -TAG_SIZE]))
-        pending.sent_at = now
-        pending.count += 1
-        spread = RETRY_SPREAD * self._entropy(1)[0] / 255
-        pending.retry_at = now + spread + (RETRY if now - pending.began < PATIENT_AFTER else RETRY_LATER)
+        attempt = Attempt(number, noise, data[-2 * TAG_SIZE : -TAG_SIZE])
+        pending.on_sent(attempt, now, self._entropy(1)[0])
         self._send(path, data, self.sources[path])
 
     def _send(self, path: int, data: bytes, to: Address | None) -> None:
@@ -385,13 +340,6 @@ class Guard:
             window=self._window,
         )
 
-    def _new_number(self) -> int:
-        live = {session.number for session in (self._previous, self._current, *self._next) if session is not None}
-        while True:
-            self._number = self._number % 255 + 1  # 0 is for what is not sealed
-            if self._number not in live:
-                return self._number
-
     # Time.
 
     def next_timeout(self) -> float:
@@ -400,9 +348,10 @@ class Guard:
             return NEVER
         if self._pending is not None:
             return self._pending.retry_at
-        if self._current is None:
+        session = self._sessions.current
+        if session is None:
             return self._now
-        return min(self._renewal(self._current), self._asked_since + SILENCE)
+        return min(self._renewal(session), self._asked_since + SILENCE)
 
     def _renewal(self, session: Session) -> float:
         """Return when a session's keys are to be renewed by this end (s)."""
@@ -413,12 +362,7 @@ class Guard:
     def on_time(self, now: float, usable: Sequence[int]) -> None:
         """Begin, repeat and end what is due; usable: the paths that have a carrier."""
         self._now = now
-        if self._previous is not None and now - self._previous.born >= REJECT_AFTER:
-            self._previous = None
-        while self._next and now - self._next[0].born >= REJECT_AFTER:
-            self._next.popleft()
-        if self._current is not None and self._current.expired(now):
-            self._current = None
+        self._sessions.expire(now)
         if not self.initiates or self.next_timeout() > now:
             return
         pending = self._pending
@@ -429,7 +373,7 @@ class Guard:
             proving = self._cookie and self._cookie_path in usable
             self._initiate(pending, self._cookie_path if proving else usable[pending.count % len(usable)], now)
         else:
-            pending.retry_at = now + RETRY
+            pending.on_no_path(now)
 
 
 def _is_question(datagram: Datagram) -> bool:
