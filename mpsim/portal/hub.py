@@ -31,9 +31,9 @@ class Hub:
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self._ports: dict[Place, Port] = {}
-        self._users: dict[Place, list[Association]] = {}
+        self._users: dict[Place, dict[int, list[Association]]] = {}  # by place and number of path
         self._of_epoch: dict[bytes, Association] = {}
-        self.unknown = 0  # datagrams that no association accepted, where there are several
+        self.unknown = 0  # datagrams of no known path, or that no association accepted, where there are several
 
     def ports(self, portal: PortalSpec) -> list[Port]:
         """Return the port of each path of an association, made where there is none yet."""
@@ -42,12 +42,10 @@ class Hub:
 
     def assign(self, associations: list[Association]) -> None:
         """Let these associations, and no others, use the ports; close what nobody uses."""
-        users: dict[Place, list[Association]] = {}
+        users: dict[Place, dict[int, list[Association]]] = {}
         for association in associations:
             for way in association.ways:
-                shared = users.setdefault(way.port.place, [])
-                if association not in shared:
-                    shared.append(association)
+                users.setdefault(way.port.place, {}).setdefault(way.number, []).append(association)
         self._users = users
         self._of_epoch.clear()
         for place in [place for place in self._ports if place not in users]:
@@ -62,16 +60,18 @@ class Hub:
         self._loop.add_reader(descriptor, partial(self._read, port))
 
     def _read(self, port: Port) -> None:
-        users = self._users.get(port.place, ())
+        users = self._users.get(port.place, {})
         now: Callable[[], float] = self._loop.now
         for data, source in port.drain():
             if len(data) < HEADER_SIZE:
                 continue
             path = data[_PATH]
-            fitting = [one for one in users if path < len(one.ways) and one.ways[path].port is port]
-            if len(fitting) == 1:
+            fitting = users.get(path)
+            if fitting is None:
+                self.unknown += 1
+            elif len(fitting) == 1:
                 fitting[0].receive(path, data, source, now())
-            elif fitting:
+            else:
                 self._find(fitting, path, data, source, now())
 
     def _find(self, fitting: list[Association], path: int, data: bytes, source: Address, now: float) -> None:

@@ -65,6 +65,7 @@ class Port:
         self.trouble = ""  # why it cannot be used; empty: it can
         self._socket: socket.socket | None = None
         self._carrier = False
+        self._index = 0  # of the interface that it is bound to: one that was made anew has another
 
     @property
     def usable(self) -> bool:
@@ -87,17 +88,18 @@ class Port:
     def tend(self, opened: Callable[[int], object], closing: Callable[[int], object]) -> None:
         """Look at the interface; open what can be opened. Both calls are told a descriptor."""
         interface = self.place.interface
-        carrier = interface is None or has_carrier(interface)
-        returned, self._carrier = carrier and not self._carrier, carrier
-        if not carrier:
-            self.trouble = f"{interface}: no carrier"
+        index = 0 if interface is None else _index_of(interface)
+        self._carrier = interface is None or (index > 0 and has_carrier(interface))
+        if not self._carrier:
+            self.trouble = f"{interface}: {'no carrier' if index else 'no such interface'}"
             return
-        if self._socket is not None and returned and interface is not None:
+        if self._socket is not None and interface is not None and index != self._index:
             try:
                 bind_to_interface(self._socket, interface)
             except OSError:  # not ours to bind a second time (no CAP_NET_RAW), or gone again
                 closing(self._socket.fileno())
                 self.close()
+        self._index = index
         if self._socket is None:
             self._try_to_open(opened)
         else:
@@ -142,6 +144,13 @@ class Port:
         if self._socket is not None:
             self._socket.close()
         self._socket, self.send = None, _closed
+
+
+def _index_of(interface: str) -> int:
+    try:
+        return socket.if_nametoindex(interface)
+    except OSError:
+        return 0
 
 
 def _open(place: Place) -> socket.socket:

@@ -224,7 +224,8 @@ class Portal:
             self._set_mtu(mtu)
         offset = time.time() - time.monotonic()
         if abs(offset - self._offset) >= CLOCK_STEP:
-            _log.warning("the wall clock was set by %+.0f s; the tunnel has a clock of its own", offset - self._offset)
+            step = offset - self._offset
+            _log.warning("the wall clock was set by %+.0f s, or this host slept; the tunnel has its own clock", step)
         self._offset = offset
 
     def addresses(self) -> Memory:

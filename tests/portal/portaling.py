@@ -18,7 +18,7 @@ from mpsim.portal.portal import Portal
 from mpsim.tunnel.security.keys import new_key, to_text
 from mpsim.tunnel.security.primitives import public_of
 
-LONG = 20.0  # s; far longer than anything here takes
+LONG = 60.0  # s; far longer than anything here takes
 LOCAL, REMOTE = "10.9.0.2", "10.9.0.1"  # inner addresses
 
 
