@@ -12,12 +12,13 @@ from functools import partial
 
 from mpsim.build import build_endpoint
 from mpsim.portal.config import Config, PathSpec, PortalSpec
+from mpsim.portal.driving import Driver
 from mpsim.portal.fields import Remote
 from mpsim.portal.port import Port, mapped, shown_address
 from mpsim.portal.resolving import Resolver
 from mpsim.portal.way import Way
 from mpsim.tunnel.datagrams import Datagram, Handshake
-from mpsim.tunnel.endpoint import Endpoint, pump
+from mpsim.tunnel.endpoint import Endpoint
 from mpsim.tunnel.framing import overhead
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.path_mtu import PathMtu
@@ -64,7 +65,6 @@ class Association:
         self.touched = True  # something was told to the endpoint since the last step
         self.foreign = 0  # inner packets from it with a source that is not behind it
         self.most = self.mtu = config.inner_mtu()  # bytes of the largest inner packet: wanted, and possible now
-        self._deliver = partial(deliver, self)
         self._now = now
         epoch = int.from_bytes(entropy(4), "big")
         credentials = config.credentials(number)
@@ -90,6 +90,8 @@ class Association:
         self._sizes = [PathMtu(self.most) for _ in self.ways]
         for way in self.ways:
             self.endpoint.on_path_unavailable(way.number, now)
+        unusable = [False] * len(self.ways)
+        self._driver = Driver(self.endpoint, unusable, send=self._send, deliver=partial(deliver, self))
 
     # Datagrams.
 
@@ -145,11 +147,8 @@ class Association:
         """Do what is due, carry everything away; return when to be called again (s)."""
         self.touched = False
         self._now = now
-        endpoint = self.endpoint
-        if endpoint.next_timeout() <= now:
-            endpoint.handle_timeout(now)
-        pump(endpoint, now, self._send, self._deliver)
-        return endpoint.next_timeout()
+        self._driver.step(now)
+        return self.endpoint.next_timeout()
 
     def _send(self, datagram: Datagram) -> None:
         way = self.ways[datagram.path]
@@ -226,15 +225,9 @@ class Association:
 
     def _judge(self, way: Way, now: float) -> None:
         """Tell the endpoint if a way can be used, or no longer."""
-        usable = way.usable(now)
-        if usable == way.told_usable:
+        if not self._driver.judge(way.number, way.usable(now), now):
             return
-        way.told_usable = usable
         self.touched = True
-        if usable:
-            self.endpoint.on_path_available(way.number, now)
-        else:
-            self.endpoint.on_path_unavailable(way.number, now)
         if self.guard is not None:
             self.guard.initiates = any(each.address is not None for each in self.ways)
 

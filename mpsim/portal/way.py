@@ -33,7 +33,6 @@ class Way:
     def __init__(self, number: int, spec: PathSpec, port: Port) -> None:
         self.number, self.spec, self.port = number, spec, port
         self.address: Address | None = None  # where its datagrams go; None: not known yet
-        self.told_usable = False  # what the endpoint was told last
         self.was_up, self.told_trouble = False, ""  # what was logged last
         self.trouble = ""  # why sending fails; empty: it does not
         self.received = self.sent = self.send_errors = self.unsent = 0
