@@ -57,7 +57,7 @@ class Portal:
         self.unroutable = self.too_big = self.odd = self.tun_errors = self.read_packets = self.written_packets = 0
         self._tun, self._entropy = tun, entropy
         self._jar = CookieJar(entropy)
-        self._memory = memory or {}
+        self._memory: dict[str, Mapping[str, Address]] = dict(memory or {})
         self._resolver = Resolver(self.loop.trigger, lookup)
         self.hub = Hub(self.loop)
         self.associations: list[Association] = []
@@ -103,6 +103,7 @@ class Portal:
 
     def _apply(self, config: Config) -> None:
         now = self.loop.now()
+        self._memory |= self.addresses()
         going = {one.spec.name: (one, number) for number, one in enumerate(self.associations)}
         associations = []
         for number, spec in enumerate(config.portal):
@@ -200,6 +201,9 @@ class Portal:
     def _write(self, data: bytes) -> bool:
         try:
             os.write(self._tun, data)
+        except BlockingIOError:  # nobody takes them away fast enough
+            self.tun_errors += 1
+            return False
         except OSError as error:
             self._note_tun(error)
             return False

@@ -232,6 +232,36 @@ def test_an_unroutable_packet_is_counted(tmp_path: Path, stack: ExitStack) -> No
     wait_until(lambda: (local.portal.unroutable, local.portal.odd) == (1, 1))
 
 
+def test_a_clock_that_was_set_is_told_once_and_packets_go_on(
+    tmp_path: Path, stack: ExitStack, caplog: pytest.LogCaptureFixture
+) -> None:
+    two, (port,) = Two(tmp_path), free_ports(1)
+    remote = two.start("remote", [path("a", at=port)], stack)
+    local = two.start("local", [path("a", to=port)], stack)
+    arrives(local, remote, UPWARDS)
+
+    def step() -> None:
+        local.portal._offset -= 3600.0
+
+    local.in_loop(step)
+    wait_until(lambda: "the wall clock was set by +3600 s" in caplog.text)
+    arrives(local, remote, UPWARDS)
+    assert caplog.text.count("the wall clock") == 1
+
+
+def test_a_listener_that_begins_anew_at_a_reload_knows_where_the_other_is(tmp_path: Path, stack: ExitStack) -> None:
+    two, ports = Two(tmp_path), free_ports(2)
+    remote = two.start("remote", [path("a", at=ports[0])], stack)
+    local = two.start("local", [path("a", to=ports[0])], stack)
+    arrives(local, remote, UPWARDS)
+    config = parse_config(two.raw("remote", [path("a", at=ports[0]), path("b", at=ports[1])]), tmp_path)
+    before = remote.portal.associations
+    remote.in_loop(lambda: remote.portal.reload(config))
+    assert remote.portal.associations != before
+    remote.send(DOWNWARDS)
+    assert local.receive() == DOWNWARDS
+
+
 def test_a_reload_keeps_what_is_the_same(tmp_path: Path, stack: ExitStack) -> None:
     two, ports = Two(tmp_path), free_ports(2)
     remote_paths = [path("a", at=ports[0]), path("b", at=ports[1])]
