@@ -14,8 +14,9 @@ from typing import Protocol
 
 from emulation import addresses as at
 from emulation.loop import BATCH
-from emulation.sockets import LONGEST_DATAGRAM, bind_to_interface, connect, dropped, listen, open_raw, open_udp
+from emulation.sockets import connect, listen, open_raw, open_udp
 from emulation.stream import StreamChannel
+from mpsim.portal.sockets import LONGEST_DATAGRAM, bind_to_interface, dropped
 
 
 class Channel(Protocol):

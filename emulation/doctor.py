@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from emulation import mptcp
-from emulation.tun import DEVICE
+from mpsim.portal.tun import DEVICE
 from mpsim.worlds import Check
 
 PACKAGES = {

@@ -25,11 +25,11 @@ from emulation.program import (
     leave,
     take_real_time_priority,
 )
-from emulation.tun import open_tap, set_address, set_carrier, set_mtu, set_queue_length
 from mpsim.build import Direction, apply_event, build_link
 from mpsim.network.link import Link
 from mpsim.network.rate import ConstantRate
 from mpsim.pcap import PcapWriter
+from mpsim.portal.tun import open_tap, set_address, set_carrier, set_mtu, set_queue_length
 from mpsim.scenario import EventSpec, Scenario
 
 NAME = "links"

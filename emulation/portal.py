@@ -1,7 +1,7 @@
 """One portal: an Endpoint between a TUN and one channel a path (python -m emulation.portal FOLDER SIDE).
 
 All that is known about tunnels is in the endpoint; here packets are only carried. After each wake-up
-`pump` runs once, as it does in the simulation.
+it steps once (mpsim/portal/driving.py), as a portal between real machines does.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from emulation import addresses as at
 from emulation.channels import Channel, open_channel
 from emulation.loop import BATCH, Loop
 from emulation.program import Job, announce_ready, leave
-from emulation.sockets import UNAVAILABLE
 from emulation.stream import StreamChannel
 from emulation.traffic import kernel_name
-from emulation.tun import has_carrier, open_tun, set_queue_length
 from mpsim.build import build_endpoint
 from mpsim.pcap import PcapWriter
+from mpsim.portal.driving import Driver
+from mpsim.portal.sockets import UNAVAILABLE
+from mpsim.portal.tun import has_carrier, open_tun, set_queue_length
 from mpsim.scenario import Scenario
-from mpsim.tunnel.endpoint import Endpoint, pump
+from mpsim.tunnel.endpoint import Endpoint
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.wire import Datagram
 
@@ -59,13 +60,14 @@ class Portal:
         self._channels = _open_channels(scenario, outside, side)
         self._streams = [(path, each) for path, each in enumerate(self._channels) if isinstance(each, StreamChannel)]
         self._carrier = [True] * len(self._channels)
-        self._usable = [channel.connected for channel in self._channels]
         self.endpoint: Endpoint = build_endpoint(
             scenario,
             side,  # type: ignore[arg-type]
             epoch=job.epochs[side],
             entropy=os.urandom,
         )
+        usable = [channel.connected for channel in self._channels]
+        self._driver = Driver(self.endpoint, usable, send=self._send, deliver=self._deliver)
         self.endpoint.dispatch.trace, self.endpoint.incoming.trace = [], []
         self._trace = {"ingress": array("d"), "release": array("d")}
         self._captures = {}
@@ -108,13 +110,10 @@ class Portal:
         return self._report()
 
     def _step(self, now: float) -> float:
-        endpoint = self.endpoint
-        if endpoint.next_timeout() <= now:
-            endpoint.handle_timeout(now)
-        pump(endpoint, now, self._send, self._deliver)
+        self._driver.step(now)
         while self._streams and self._fill_streams(now):
-            pump(endpoint, now, self._send, self._deliver)
-        return endpoint.next_timeout()
+            self._driver.pump(now)
+        return self.endpoint.next_timeout()
 
     def _read_tun(self) -> None:
         endpoint, now = self.endpoint, self._loop.now
@@ -199,14 +198,7 @@ class Portal:
     def _judge(self, path: int, carrier: bool, now: float) -> None:
         """Tell the endpoint if a path can be used, or no longer."""
         self._carrier[path] = carrier
-        usable = carrier and self._channels[path].connected
-        if usable == self._usable[path]:
-            return
-        self._usable[path] = usable
-        if usable:
-            self.endpoint.on_path_available(path, now)
-        else:
-            self.endpoint.on_path_unavailable(path, now)
+        self._driver.judge(path, carrier and self._channels[path].connected, now)
 
     def _sample(self, now: float) -> None:
         measured = self._begin < now <= self._end + BIN / 2

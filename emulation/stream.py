@@ -7,7 +7,8 @@ import socket
 import struct
 from collections.abc import Callable
 
-from emulation.sockets import LONGEST_DATAGRAM, UNSENT, retransmitted, unsent
+from emulation.sockets import UNSENT, retransmitted, unsent
+from mpsim.portal.sockets import LONGEST_DATAGRAM
 
 _LENGTH = struct.Struct("!I")  # before each datagram
 _PIECE = 256 * 1024  # bytes read at once

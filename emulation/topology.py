@@ -19,6 +19,7 @@ from mininet.node import Host
 
 from emulation import addresses as at
 from mpsim.errors import WorldError
+from mpsim.portal.setup import route, tun_up
 
 COMMAND_TIMEOUT = 30.0  # s
 # In the hosts' namespaces only. No metrics cache: a flow may not profit from the one before it.
@@ -271,11 +272,12 @@ class Network:
 
     def attach_tunnel(self) -> None:
         """Lead client's and server's main traffic into the portals' TUN interfaces, which exist by now."""
+        assert self._inner_mtu is not None  # without one there is no tunnel
         for side, far in ((at.LOCAL, at.SERVER), (at.REMOTE, at.CLIENT)):
             self._ip(
                 side,
-                f"link set dev {at.TUNNEL_INTERFACE} mtu {self._inner_mtu} multicast off up",
-                *(f"route add {at.end_network(far, family)} dev {at.TUNNEL_INTERFACE}" for family in self._inner),
+                tun_up(at.TUNNEL_INTERFACE, self._inner_mtu),
+                *(route(at.end_network(far, family), at.TUNNEL_INTERFACE) for family in self._inner),
             )
 
     def counters(self, host: str) -> dict[str, dict[str, int]]:

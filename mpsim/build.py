@@ -282,12 +282,13 @@ def build_endpoint(
     random_seed: int | None = None,
     entropy: Callable[[int], bytes] | None = None,
     started: int = 0,
+    guard: Guard | None = None,
 ) -> Endpoint:
     """Return one end of the scenario's tunnel.
 
     epoch: 32 bits that differ from this end's last session; random_seed: default the scenario's; entropy: what
-    sessions' keys are made of, by default from the seed; started: the time of day when the driver's clock was 0, ns.
-    Raises ValueError without a tunnel.
+    sessions' keys are made of, by default from the seed; started: the time of day when the driver's clock was 0, ns;
+    guard: instead of the scenario's own. Raises ValueError without a tunnel.
     """
     tunnel = scenario.tunnel
     if tunnel is None:
@@ -326,7 +327,8 @@ def build_endpoint(
         patience=tunnel.reorder.timeout if tunnel.reorder.mode != "none" else None,
         repairs=[repairs.create(spec, folder) for spec in tunnel.repair],
         repair_patience=_repair_patience(tunnel, paths),
-        guard=build_guard(
+        guard=guard
+        or build_guard(
             scenario,
             side,
             epoch=epoch,

@@ -17,10 +17,10 @@ from emulation import runs
 from emulation.doctor import doctor, gaps
 from emulation.loop import Loop
 from emulation.ranks import percentiles
-from emulation.timer import Timer
 from emulation.traffic import Flow, kernel_congestion, plan
 from emulation.waiting import wait_for_line, wait_until
 from mpsim.errors import WorldError
+from mpsim.portal.timer import Timer
 from mpsim.scenario import Scenario, parse
 
 LONG = 10.0  # s; far longer than anything here takes

@@ -20,6 +20,7 @@ app = typer.Typer(
 app.add_typer(traces, name="traces")
 
 portal = typer.Typer(help="One real tunnel end.", no_args_is_help=True)
+PortalFile = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="what the portal is told")]
 app.add_typer(portal, name="portal")
 
 File = Annotated[Path, typer.Argument(metavar="FILE.toml", help="the scenario")]
@@ -170,3 +171,46 @@ def keygen(
     from mpsim.cli.keys import generate, show_public
 
     return show_public(file) if public else generate(file, shared=shared)
+
+
+@portal.command()
+def up(file: PortalFile) -> int:
+    """Be a portal, in the foreground (root, or a user who may open a TUN)."""
+    from mpsim.cli.portals import up as serve
+
+    return serve(file)
+
+
+@portal.command()
+def check(file: PortalFile) -> int:
+    """Tell every fault of a configuration, a line each."""
+    from mpsim.cli.portals import check as examine_file
+
+    return examine_file(file)
+
+
+@portal.command()
+def status(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="of the TUN; default: all that run here")] = None,
+    json: Annotated[bool, typer.Option("--json", help="print it as JSON")] = False,
+) -> int:
+    """Tell how the portals that run on this host are."""
+    from mpsim.cli.portals import status as show_status
+
+    return show_status(name, as_json=json)
+
+
+@portal.command()
+def setup(
+    file: PortalFile,
+    print_: Annotated[bool, typer.Option("--print", help="write the commands out, to be read and run by you")] = False,
+    role: Annotated[
+        str | None, typer.Option(metavar="ROLE", help="client, router or remote; default: as it looks")
+    ] = None,
+) -> int:
+    """Write the commands that set up what is around a portal: routes, forwarding, address translation."""
+    from mpsim.cli.portals import setup as write_commands
+
+    if not print_:
+        raise typer.BadParameter("--print is needed: nothing is changed here, the commands are for you to run")
+    return write_commands(file, role)

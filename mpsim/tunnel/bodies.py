@@ -73,7 +73,8 @@ def encode_body(datagram: Feedback | Skip | Probe) -> bytes:
         pieces = [_SKIP.pack(len(datagram.ranges), 0)]
         pieces += [_SKIP_RANGE.pack(first & SEQUENCE_MASK, length) for first, length in datagram.ranges]
         return b"".join(pieces)
-    return _PROBE.pack(datagram.number & SEQUENCE_MASK, datagram.echo_us, datagram.srtt_us)
+    probe = _PROBE.pack(datagram.number & SEQUENCE_MASK, datagram.echo_us, datagram.srtt_us)
+    return probe + bytes(datagram.padding) if datagram.padding else probe
 
 
 def _decode_parity(body: bytes, header: tuple[int, ...], overhead: int) -> Parity:
@@ -126,10 +127,13 @@ def _decode_skip(body: bytes, header: tuple[int, ...], overhead: int) -> Skip:
 
 def _decode_probe(body: bytes, header: tuple[int, ...], overhead: int) -> Probe:
     _, flags, path, _, epoch, _, path_sequence, sent_us, *_ = header
-    if len(body) != PROBE_BODY:
+    padding = len(body) - PROBE_BODY
+    if padding < 0:
         raise WireError("length")
-    number, echo_us, srtt_us = _PROBE.unpack(body)
-    return Probe(epoch, path, path_sequence, sent_us, number, echo_us, srtt_us, flags, overhead)
+    if padding and body.count(0, PROBE_BODY) != padding:
+        raise WireError("reserved")
+    number, echo_us, srtt_us = _PROBE.unpack_from(body)
+    return Probe(epoch, path, path_sequence, sent_us, number, echo_us, srtt_us, flags, overhead, padding)
 
 
 DECODERS: dict[int, Callable[[bytes, tuple[int, ...], int], Datagram]] = {

@@ -50,9 +50,9 @@ class Control:
             ),
         )
 
-    def send_probe(self, path: Path, number: int, now: float) -> None:
-        """Ask a question about a path."""
-        self._probe(path, now, number, 0, 0)
+    def send_probe(self, path: Path, number: int, now: float, padding: int = 0) -> None:
+        """Ask a question about a path; padding: bytes that make it as long as what is asked for."""
+        self._probe(path, now, number, 0, 0, padding)
 
     def answer(self, question: Probe, path: Path, now: float) -> None:
         """Answer a question that came by a path."""
@@ -68,12 +68,21 @@ class Control:
         for skip in announcements(packets, carrier, self._epoch, now):
             self._send(carrier, skip)
 
-    def _probe(self, path: Path, now: float, number: int, echo_us: int, flags: int) -> None:
+    def _probe(self, path: Path, now: float, number: int, echo_us: int, flags: int, padding: int = 0) -> None:
         sequence = path.next_control
         path.next_control = sequence + 1
         srtt_us = int(path.srtt * MICROSECONDS)
         probe = Probe(
-            self._epoch, path.index, sequence, microseconds(now), number, echo_us, srtt_us, flags, path.overhead
+            self._epoch,
+            path.index,
+            sequence,
+            microseconds(now),
+            number,
+            echo_us,
+            srtt_us,
+            flags,
+            path.overhead,
+            padding,
         )
         self._send(path, probe)
 

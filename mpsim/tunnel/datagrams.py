@@ -160,9 +160,20 @@ class Skip:
 
 
 class Probe:
-    """A question about a path, or (flag reply) its answer."""
+    """A question about a path, or (flag reply) its answer; padding: zero bytes after it, for a search of the MTU."""
 
-    __slots__ = ("echo_us", "epoch", "flags", "number", "path", "path_sequence", "sent_us", "size", "srtt_us")
+    __slots__ = (
+        "echo_us",
+        "epoch",
+        "flags",
+        "number",
+        "padding",
+        "path",
+        "path_sequence",
+        "sent_us",
+        "size",
+        "srtt_us",
+    )
     type = PROBE
 
     def __init__(  # noqa: PLR0917  # the header's fields in their order
@@ -176,6 +187,7 @@ class Probe:
         srtt_us: int = 0,
         flags: int = 0,
         overhead: int = OVERHEAD,
+        padding: int = 0,
     ) -> None:
         self.epoch = epoch
         self.path = path
@@ -185,7 +197,8 @@ class Probe:
         self.echo_us = echo_us
         self.srtt_us = srtt_us
         self.flags = flags
-        self.size = overhead + PROBE_BODY
+        self.padding = padding
+        self.size = overhead + PROBE_BODY + padding
 
 
 class Handshake:

@@ -22,7 +22,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from mpsim.tunnel.control import Control
-from mpsim.tunnel.datagrams import FLAG_REPLY, Data, Datagram, Feedback, Probe, Sealed, Skip
+from mpsim.tunnel.datagrams import FLAG_REPLY, PROBE_BODY, Data, Datagram, Feedback, Probe, Sealed, Skip
 from mpsim.tunnel.dispatch import Dispatch
 from mpsim.tunnel.incoming import Incoming, Release
 from mpsim.tunnel.ingress import Ingress
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 ACTIVE = 1.0
 # This long (s) after the beginning a path that was not yet heard of keeps those of a higher metric waiting.
 PATIENCE = 2 * INITIAL_RTT
+# Probes for a path's MTU, for each path, whose answer is waited for.
+MOST_SIZED = 64
 
 
 class Endpoint:
@@ -98,6 +100,8 @@ class Endpoint:
         self._patient = True  # some path may still come up for the first time
         self._patient_until = NEVER
         self._alarm = 0.0
+        self._sized: dict[int, tuple[int, int]] = {}  # of probes for an MTU, by number: (path, bytes of inner packet)
+        self.answered_sizes: list[tuple[int, int]] = []  # of those answered, for who has asked
         self._tell_acked = type(scheduler).on_acked is not Scheduler.on_acked
         self.received_packets = 0
         self.abandoned_packets = 0
@@ -130,6 +134,14 @@ class Endpoint:
         if self.guard is not None and (messages := self.guard.take(now)):
             return [*messages, *out]
         return out
+
+    def probe_size(self, path: int, size: int, now: float) -> None:
+        """Ask by path number `path` if an inner packet of `size` bytes gets through; see `answered_sizes`."""
+        number = self._peer.ask(now)
+        self._sized[number] = (path, size)
+        if len(self._sized) > MOST_SIZED * len(self.paths):
+            del self._sized[next(iter(self._sized))]
+        self._control.send_probe(self.paths[path], number, now, padding=size - PROBE_BODY)
 
     # From the paths to the TUN.
 
@@ -257,6 +269,10 @@ class Endpoint:
         if not self._peer.answered(probe):
             self.rejected["unasked"] += 1
             return
+        if self._sized:
+            sized = self._sized.pop(probe.number, None)
+            if sized is not None:
+                self.answered_sizes.append(sized)
         rtt = elapsed(microseconds(now), probe.echo_us)
         path.update_rtt(rtt)
         if path.up:
@@ -313,6 +329,10 @@ class Endpoint:
         self.paths[path].carrier = True
         self.paths[path].probe_anew(now)
         self._alarm = min(self._alarm, now)
+
+    def on_metrics_changed(self, now: float) -> None:
+        """Be told that paths have other metrics now."""
+        self._paths_changed(now)
 
     def on_path_writable(self, path: int, budget: float, now: float) -> None:
         """Be told that path number `path` takes `budget` more bytes now (a transport that can be full)."""

@@ -68,7 +68,7 @@ highest such number and continues ACK above it. (Here both are one above, so tha
 
 Skip body ("do not wait for these"): count (2 bytes), reserved (2), then for each range the first
 tunnel sequence (4) and the length (4). Probe body: number (4), echo of the request's send time (4),
-the sender's smoothed round-trip time in microseconds (4).
+the sender's smoothed round-trip time in microseconds (4), then zeros if it looks for the path's MTU.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from emulation.tun import (
+from mpsim.headers import UDP, address, ipv4, udp
+from mpsim.portal.tun import (
     has_carrier,
     open_tap,
     open_tun,
@@ -21,7 +22,6 @@ from emulation.tun import (
     set_queue_length,
     set_up,
 )
-from mpsim.headers import UDP, address, ipv4, udp
 
 pytestmark = pytest.mark.root
 

@@ -85,6 +85,7 @@ class Guard:
         started: the wall clock when the driver's clock was 0, ns; what initiations are stamped with
         rejected: where to count what is refused
         window: how many datagrams of its path late a datagram may be
+        jar: makes cookies; one for all associations that are reached at the same port, by default its own
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Guard:
         started: int = 0,
         rejected: Counter[str] | None = None,
         window: int = SIZE,
+        jar: CookieJar | None = None,
     ) -> None:
         if mode not in MODES:
             raise ValueError(f"mode: {' or '.join(MODES)}; given {mode}")
@@ -120,7 +122,7 @@ class Guard:
         self._last_stamp = 0  # of our newest
         self._newest_us: list[int | None] = [None] * len(overheads)
         self._asked_since = NEVER  # something was sent and nothing authentic has come
-        self._jar = CookieJar(entropy)
+        self._jar = jar or CookieJar(entropy)
         self._unknown, self._known, self._proved = Allowance(), Allowance(), Allowance()
         self._cookies = [Allowance(COOKIES_PER_SECOND / GROUPS) for _ in range(GROUPS)]
         self._out: list[Handshake] = []
@@ -131,6 +133,11 @@ class Guard:
         """Whether there is a session to seal by."""
         session = self._sessions.current
         return session is not None and not session.expired(self._now)
+
+    @property
+    def waiting(self) -> int:
+        """How many handshake messages are to leave."""
+        return len(self._out)
 
     # Datagrams.
 
