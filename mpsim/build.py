@@ -323,6 +323,7 @@ def build_endpoint(
         repairs=[repairs.create(spec, folder) for spec in tunnel.repair],
         repair_patience=_repair_patience(tunnel, paths),
         guard=build_guard(scenario, side, epoch=epoch, overheads=[path.overhead for path in paths], entropy=entropy),
+        backpressure=tunnel.backpressure == "rwnd",
     )
 
 

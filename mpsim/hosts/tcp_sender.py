@@ -15,7 +15,7 @@ from mpsim.hosts.delivery import Delivery
 from mpsim.hosts.rack import Rack, Transmission
 from mpsim.hosts.recovery import Scoreboard
 from mpsim.hosts.repair import Repair
-from mpsim.hosts.segments import HEADER, SYN_OPTIONS, Ack, Segment
+from mpsim.hosts.segments import HEADER, NO_LIMIT, SYN_OPTIONS, Ack, Segment
 from mpsim.hosts.supply import Source, Transfer
 from mpsim.hosts.timers import HAIR, MAX_RTO, NEVER, Timers
 from mpsim.tunnel.congestion.base import AckSample, CongestionController
@@ -48,6 +48,7 @@ class TcpSender:
         "_clocked",
         "_connected",
         "_delivery",
+        "_edge",
         "_finite",
         "_flight",
         "_header",
@@ -98,6 +99,7 @@ class TcpSender:
         self._finite = source is None and total_bytes is not None
         self._connected = False
         self._stopped = False
+        self._edge = NO_LIMIT  # segments below may be sent, as a portal on the way back has written
         self.una = 0  # lowest segment not acknowledged
         self.next_index = 0  # next new segment
         # In full segments: Linux counts packets (tcp_packets_in_flight), so a small one takes the place of a full one.
@@ -194,6 +196,8 @@ class TcpSender:
         elif ack.ack < self.una and not ack.sacks:
             return  # an old acknowledgement overtaken by a newer one
         else:
+            if ack.window is not None:
+                self._edge = ack.ack + ack.window
             self._on_ack(ack, now)
         self._send(now)
 
@@ -363,12 +367,14 @@ class TcpSender:
             elif self._may_send_new():
                 self._transmit(self.next_index, now, again=False)
                 self.next_index += 1
+            elif self.next_index >= self._edge:
+                break  # there is data, and no window for it: not limited by the application (as in Linux)
             else:
                 self._delivery.on_no_data(self.in_flight)
                 break
 
     def _may_send_new(self) -> bool:
-        if self._stopped or self.next_index - self.una >= self._window_segments:
+        if self._stopped or self.next_index - self.una >= self._window_segments or self.next_index >= self._edge:
             return False
         return self._more()
 

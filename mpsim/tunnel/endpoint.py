@@ -22,6 +22,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from mpsim.tunnel.announcing import announcements
+from mpsim.tunnel.backpressure import ReceiveWindow
 from mpsim.tunnel.datagrams import FLAG_REPLY, Data, Datagram, Feedback, Probe, Sealed, Skip
 from mpsim.tunnel.dispatch import Dispatch
 from mpsim.tunnel.incoming import Incoming, Release
@@ -63,6 +64,7 @@ class Endpoint:
         repairs: ways to make good what paths lose
         repair_patience: how long after its first sending a packet is worth sending again, seconds
         guard: what makes datagrams authentic and fresh; None: nothing does (mode "none")
+        backpressure: whether inner TCP is held back by its receive window
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Endpoint:
         repairs: Sequence[Repair] = (),
         repair_patience: Callable[[], float] = lambda: PATIENCE,
         guard: Guard | None = None,
+        backpressure: bool = False,
     ) -> None:
         self.paths = list(paths)
         self.scheduler = scheduler
@@ -90,6 +93,7 @@ class Endpoint:
         self.dispatch = Dispatch(
             self.paths, scheduler, ingress, epoch=epoch, random=random, patience=patience, repairs=self.repairs
         )
+        self._backpressure = ReceiveWindow(self.dispatch) if backpressure else None
         self.guard = guard
         self.rejected: Counter[str] = Counter() if guard is None else guard.rejected
         parity = any(repair.name == "parity" for repair in repairs)  # the other end has the same
@@ -109,6 +113,8 @@ class Endpoint:
     def receive_packet(self, packet: Packet, now: float) -> bool:
         """Take an inner packet from the TUN; False: the ingress queue was full (counted there)."""
         self.received_packets += 1
+        if self._backpressure is not None:
+            self._backpressure.on_ingress(packet, now)
         return self.ingress.append(packet, now)
 
     def datagrams_to_send(self, now: float) -> list[Datagram]:
@@ -303,7 +309,11 @@ class Endpoint:
 
     def packets_to_deliver(self, now: float) -> list[Packet]:
         """Take the inner packets for the TUN, in order."""
-        return self.incoming.take(now)
+        taken = self.incoming.take(now)
+        if self._backpressure is not None:
+            for packet in taken:
+                self._backpressure.on_delivery(packet, now)
+        return taken
 
     # Losses, and paths that come and go.
 
