@@ -35,9 +35,7 @@ class Segment:
 
     def tcp_header(self, flow: Hashable) -> TcpHeader:
         """Return what a portal reads of it, in whole segments; flow: the packet's flow key."""
-        return TcpHeader(
-            flow, opposite(flow), self.index + 1, self.length, self.length, None, 0, self.index < 0, 0
-        )
+        return TcpHeader(flow, opposite(flow), self.index + 1, self.length, self.length, None, 0, self.index < 0, 0)
 
     def set_window(self, window: int) -> None:
         """Write the window, which nobody reads in data that flows one way."""

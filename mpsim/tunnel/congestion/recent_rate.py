@@ -1,16 +1,17 @@
 """Recent rate: as much in flight as the path has lately delivered in its least round trip, and a little longer.
 
-    cwnd = (1 + gain) * max of (bytes delivered within base + delay) over the last `memory`
+    cwnd = (1 + growth * vacancy) * most delivered within (base + delay), of the last `memory`, + headroom
+    vacancy = 1 where the queue was empty, 0 from a queue of `delay` on
 
-What a path delivered is counted by the times of arrival, as feedback echoes them: a slow way back, or answers
-that come in a bunch, change nothing. Where the window was the limit and the path had room the count of the next
-round trip is larger by (base + delay) / base, so that the window follows a rate that grows; a rate that falls
-shows as soon as its queue delays what arrives. At a constant rate the queue is `delay`. Random loss changes
-nothing. Windows from a recent delivery rate are the idea of BBR (draft-ietf-ccwg-bbr) and, for cellular links,
-of Sprout (Winstein et al., NSDI 2013); this rule has neither phases nor a model.
+What a path delivered is counted by the times of arrival, as feedback echoes them: a slow way back, or answers that come
+in a bunch, change nothing. At a constant rate the queue settles at `delay`. Where it was empty for a while the window
+grows faster than by what `delay` adds in a round trip, as far as the queue lets it. Random loss changes nothing.
+Windows from a recent delivery rate are the idea of BBR (draft-ietf-ccwg-bbr) and, for cellular links, of Sprout
+(Winstein et al., NSDI 2013); this rule has neither phases nor a model.
 
-A queue beyond `cut` proves that the rate has fallen: what was counted before is forgotten. Samples that a sender
-with nothing to send gave do not age the memory as fast: an unused path keeps its window.
+A queue that stays beyond `cut` proves that the rate has fallen: what was counted before is forgotten. Memory does not
+age while nothing arrives, so that a path that was silent goes on as before; it ages slowly while the window is not
+the limit, so that a path which nobody used keeps its window.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from mpsim.tunnel.congestion.filters import WindowedMax, WindowedMin
 
 INFINITY = float("inf")
 UNUSED = 0.1  # how fast memory ages while the window is not the limit
+MOST_AGING = 0.02  # s, by one arrival, however long it took
+STANDING = 0.05  # s, in which the smallest queue is what stands there
 SAMPLES = 4  # in a row that show a queue beyond `delay` end the beginning (as HyStart++, RFC 9406, wants several)
 BASE_AGE = 10.0  # a least round trip older than this (s) is measured anew (BBR's min RTT window)
 OUT_OF_REACH = 1.5  # so is one that no round trip came near for so long (s): the way has become longer
@@ -35,7 +38,9 @@ class RecentRate(CongestionController):
     Parameters
         delay: queue to keep in front of the bottleneck, seconds
         memory: how long the largest count holds, seconds
-        cut: queue beyond which older counts are forgotten, seconds
+        cut: standing queue beyond which older counts are forgotten, seconds
+        growth: of the window while there is no queue, ratio
+        headroom: on top, packets
         initial_window: window at the start, packets (RFC 6928)
         minimum_window: smallest window, packets
     """
@@ -43,21 +48,21 @@ class RecentRate(CongestionController):
     name = "recent-rate"
     keeps_window = True
 
-    def __init__(
+    def __init__(  # a rule of so many numbers
         self,
         *,
         delay: float = 0.02,
         memory: float = 0.2,
         cut: float = 0.15,
-        boost: float = 1.0,
-        headroom: float = 0.0,
+        growth: float = 0.5,
+        headroom: float = 4,
         initial_window: float = 10,
         minimum_window: float = 4,
     ) -> None:
         self.delay = delay
         self.memory = memory
         self.cut = cut
-        self.boost = boost
+        self.growth = growth
         self.headroom = headroom
         self.initial_window = initial_window
         self.minimum_window = minimum_window
@@ -67,24 +72,26 @@ class RecentRate(CongestionController):
         self.cwnd = self.initial_window * mss
         self.ssthresh = INFINITY
         self._base = INFINITY  # least round trip, s
-        self._base_time = now
-        self._near_time = now
+        self._base_time = self._near_time = now
         self._least_delay = INFINITY  # one way, s; clocks may differ, so only differences mean something
         self._drain_from: float | None = None  # when what is sent after this is acknowledged the drain is over, s
         self._full = 0  # samples in a row that showed a queue
         self._arrivals: deque[tuple[float, int]] = deque()  # (s, bytes delivered by then)
+        self._age = 0.0  # position in the memory, s
         self._counts = WindowedMax(self.memory)
-        self._age = 0.0  # position in that memory, s
-        self._queues = WindowedMin(0.05)
+        self._queues = WindowedMin(STANDING)
 
     def on_acked(self, sample: AckSample) -> None:
         if sample.rtt is None:
             return
         self._update_base(sample, sample.rtt)
-        queue = self._queue(sample)
         arrived = sample.now if sample.one_way_delay is None else sample.sent_time + sample.one_way_delay
+        if self._arrivals:
+            arrived = max(arrived, self._arrivals[-1][0])
+        queue = self._queue(sample, sample.rtt)
+        standing = self._queues.update(arrived, queue)
         count = self._count(arrived, sample)
-        if queue > self.cut:
+        if standing > self.cut:
             self._counts = WindowedMax(self.memory)
         most = self._counts.update(self._age, count)
         if self.cwnd < self.ssthresh:
@@ -95,17 +102,15 @@ class RecentRate(CongestionController):
                 return
             self.ssthresh = self.cwnd
         if self._drain_from is None:
-            least = self._queues.update(sample.now, queue, sample.rtt)
-            gain = 1 + self.boost * max(0.0, 1 - least / self.delay)
+            gain = 1 + self.growth * max(0.0, 1 - standing / self.delay)
             self.cwnd = max(gain * most + self.headroom * self.mss, self.minimum_window * self.mss)
 
     def _count(self, arrived: float, sample: AckSample) -> float:
         """Return the bytes that arrived within the least round trip and `delay` before `arrived` (s)."""
         arrivals = self._arrivals
-        if arrivals and arrived < arrivals[-1][0]:
-            arrived = arrivals[-1][0]
         if arrivals:
-            self._age += (arrived - arrivals[-1][0]) * (1.0 if sample.cwnd_limited else UNUSED)
+            since = min(arrived - arrivals[-1][0], MOST_AGING)
+            self._age += since * (1.0 if sample.cwnd_limited else UNUSED)
         arrivals.append((arrived, sample.delivered))
         interval = self._base + self.delay
         begin = arrived - interval
@@ -116,11 +121,11 @@ class RecentRate(CongestionController):
             return float(sample.delivered - before + sample.acked)
         return (sample.delivered - before) * interval / (arrived - first)
 
-    def _queue(self, sample: AckSample) -> float:
+    def _queue(self, sample: AckSample, rtt: float) -> float:
         """Return how long the path's queue delayed what was just acknowledged (s)."""
         delay = sample.one_way_delay
         if delay is None:
-            return (sample.rtt or self._base) - self._base
+            return rtt - self._base
         self._least_delay = min(self._least_delay, delay)
         return delay - self._least_delay
 
