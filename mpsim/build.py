@@ -324,6 +324,7 @@ def build_endpoint(
         repair_patience=_repair_patience(tunnel, paths),
         guard=build_guard(scenario, side, epoch=epoch, overheads=[path.overhead for path in paths], entropy=entropy),
         backpressure=tunnel.backpressure == "rwnd",
+        fastest_feedback=tunnel.feedback == "fastest",
     )
 
 

@@ -52,7 +52,7 @@ _BRAID: Mapping[str, Any] = {
     "scheduler": "greedy",
     "congestion": "recent-rate",
     "reorder": {"mode": "detect", "timeout": "400ms"},
-    "repair": ["retransmit", {"name": "reinject", "silence": 0.12, "age": 0.12}],
+    "repair": ["retransmit", {"name": "reinject", "silence": 0.2, "age": 0.2}],
 }
 
 # Run without a tunnel: over the first link, or over the one with the most capacity.

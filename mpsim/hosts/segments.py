@@ -35,10 +35,16 @@ class Segment:
 
     def tcp_header(self, flow: Hashable) -> TcpHeader:
         """Return what a portal reads of it, in whole segments; flow: the packet's flow key."""
-        return TcpHeader(flow, opposite(flow), self.index + 1, self.length, self.length, None, 0, self.index < 0, 0)
+        return TcpHeader(
+            flow, opposite(flow), self.index + 1, self.length, self.length, None, 0, self.index < 0, 0, False
+        )
 
     def set_window(self, window: int) -> None:
         """Write the window, which nobody reads in data that flows one way."""
+
+    def again(self) -> Segment:
+        """Return the same once more."""
+        return Segment(self.index, self.length, self.time)
 
 
 class Ack:
@@ -66,11 +72,15 @@ class Ack:
     def tcp_header(self, flow: Hashable) -> TcpHeader:
         """Return what a portal reads of it, in whole segments; flow: the packet's flow key."""
         opens = not self.ack and not self.sacks
-        return TcpHeader(flow, opposite(flow), 0, 0, 0, self.ack, NO_LIMIT, opens, 0)
+        return TcpHeader(flow, opposite(flow), 0, 0, 0, self.ack, NO_LIMIT, opens, 0, not self.sacks)
 
     def set_window(self, window: int) -> None:
         """Write the window, in segments."""
         self.window = window
+
+    def again(self) -> Ack:
+        """Return the same once more, without a window."""
+        return Ack(self.ack, self.sacks, self.echo, self.time, self.duplicate)
 
 
 def opposite(flow: Hashable) -> Hashable:

@@ -64,6 +64,7 @@ WORDS: Mapping[str, Words] = {
     "tunnel.queue.kind": Words(("droptail", "codel", "fq-codel")),
     "tunnel.reorder.mode": Words(("none", "timeout", "adaptive", "equalise", "detect")),
     "tunnel.reorder.late": Words(("pass", "drop")),
+    "tunnel.feedback": Words(("own", "fastest")),
     "tunnel.backpressure": Words(("none", "rwnd")),
     "mptcp.ends": Words(("hosts", "proxies")),
     "topology.inner": Words(("ipv4", "ipv6")),

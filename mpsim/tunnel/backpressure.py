@@ -8,7 +8,8 @@ sender:
 Flows that are active share all but the first term. What a portal lets a sender send in time it gets a round trip
 between the two later: that time, as measured, is added to `AHEAD`. A right edge is never taken back (RFC 9293, section
 3.8.6), a receiver's own window is never enlarged, and two segments are always allowed, so that no flow waits for an
-acknowledgement that nobody owes it. A connection whose SYNs were not seen is left alone: its window scale is not known
+acknowledgement that nobody owes it. Where paths have room and no acknowledgement comes, because it or what it would
+acknowledge waits for a silent path, the last one is said again with the window that holds now. A connection whose SYNs were not seen is left alone: its window scale is not known
 (RFC 7323, section 2.3).
 """
 
@@ -27,6 +28,8 @@ ACTIVE = 0.5  # s since its last data in which a flow takes part
 MOST_FLOWS = 4096  # whose state is kept; the oldest are forgotten
 MOST_DISTANT = 0.3  # s, of the sender's round trip from here
 FORGET_DISTANCE = 10.0  # s, after which it is measured anew
+UPDATE_AFTER = 0.005  # s without an acknowledgement
+UPDATE_FOR = 4  # segments at least
 
 
 class Outlets(Protocol):
@@ -45,7 +48,19 @@ class Outlets(Protocol):
 class _Flow:
     """One direction of a connection, by its data."""
 
-    __slots__ = ("asked", "asked_at", "distance", "distance_at", "edge", "highest", "last", "segment", "unit")
+    __slots__ = (
+        "acked",
+        "acked_at",
+        "asked",
+        "asked_at",
+        "distance",
+        "distance_at",
+        "edge",
+        "highest",
+        "last",
+        "segment",
+        "unit",
+    )
 
     def __init__(self, highest: int, now: float) -> None:
         self.highest = highest  # sequence number after what was seen
@@ -53,6 +68,8 @@ class _Flow:
         self.unit = 1  # bytes that a sequence number counts
         self.segment = 0  # payload of a full one, bytes
         self.last = now  # when data came, s
+        self.acked: Packet | None = None  # the last acknowledgement, as it came; None: it must not be said again
+        self.acked_at = now  # s
         self.asked = 0  # data beyond this answers the edge announced at `asked_at`
         self.asked_at: float | None = None  # s
         self.distance = 0.0  # round trip from here to the sender, s
@@ -71,15 +88,15 @@ class ReceiveWindow:
         ahead: of data that may wait for the paths, seconds
     """
 
-    __slots__ = ("_active", "_active_at", "_flows", "_scales", "ahead", "outlets")
+    __slots__ = ("_busy", "_busy_at", "_flows", "_scales", "ahead", "outlets")
 
     def __init__(self, outlets: Outlets, *, ahead: float = AHEAD) -> None:
         self.outlets = outlets
         self.ahead = ahead
         self._flows: dict[Hashable, _Flow] = {}
         self._scales: dict[Hashable, int | None] = {}  # as SYNs announce them, by flow
-        self._active = 1
-        self._active_at = 0.0
+        self._busy: list[_Flow] = []  # that were active at `_busy_at`
+        self._busy_at = -ACTIVE
 
     def on_ingress(self, packet: Packet, now: float) -> None:
         """Look at a packet that enters the tunnel here."""
@@ -114,6 +131,37 @@ class ReceiveWindow:
         flow = self._flows.get(header.opposite)
         if header.ack is None or flow is None or not flow.segment or header.flow not in self._scales:
             return
+        again = Packet(packet.size, packet.flow, packet.payload, packet.dscp, packet.ecn) if header.plain else None
+        self._write(packet, header, flow, now)
+        flow.acked = again
+        flow.acked_at = now
+
+    def updates(self, now: float) -> list[Packet]:
+        """Return acknowledgements said again, for flows that could send more by now and are not told so."""
+        outlets = self.outlets
+        if outlets.room() - outlets.waiting() < UPDATE_FOR:
+            return []
+        self._sharing(now)
+        found = []
+        for flow in self._busy:
+            last = flow.acked
+            if last is None or flow.acked_at > now - UPDATE_AFTER or flow.highest + flow.segments(1) <= flow.edge:
+                continue
+            if self._edge(flow, now) < flow.edge + flow.segments(UPDATE_FOR):
+                continue
+            payload = last.payload if isinstance(last.payload, bytes) else last.payload.again()
+            update = Packet(last.size, last.flow, payload, last.dscp, last.ecn)
+            update.entered = now
+            header = tcp_header(update)
+            assert header is not None  # it had one the first time
+            self._write(update, header, flow, now)
+            flow.acked_at = now
+            found.append(update)
+        return found
+
+    def _write(self, packet: Packet, header: TcpHeader, flow: _Flow, now: float) -> None:
+        """Write the window of an acknowledgement."""
+        assert header.ack is not None  # it is one
         mine, theirs = self._scales[header.flow], self._scales.get(header.opposite)
         scale = 0 if mine is None or theirs is None else mine
         ack = expand(header.ack, flow.highest)
@@ -136,10 +184,10 @@ class ReceiveWindow:
 
     def _sharing(self, now: float) -> int:
         """Return how many flows are active; counted anew now and then."""
-        if now - self._active_at > ACTIVE / 4:
-            self._active_at = now
-            self._active = max(1, sum(now - flow.last < ACTIVE for flow in self._flows.values()))
-        return self._active
+        if now - self._busy_at > ACTIVE / 4:
+            self._busy_at = now
+            self._busy = [flow for flow in self._flows.values() if now - flow.last < ACTIVE]
+        return max(1, len(self._busy))
 
     def _open(self, header: TcpHeader, now: float) -> None:
         self._note_scale(header)

@@ -35,6 +35,7 @@ from mpsim.tunnel.reorder import ReorderBuffer
 from mpsim.tunnel.repair.base import Repair
 from mpsim.tunnel.repair.outlet import Repairs
 from mpsim.tunnel.schedulers.base import Scheduler
+from mpsim.tunnel.way_back import fastest
 from mpsim.tunnel.wire import MICROSECONDS, SEQUENCE_MASK, WireError, decode, elapsed, encode, microseconds
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Endpoint:
         repair_patience: how long after its first sending a packet is worth sending again, seconds
         guard: what makes datagrams authentic and fresh; None: nothing does (mode "none")
         backpressure: whether inner TCP is held back by its receive window
+        fastest_feedback: whether feedback goes by the fastest path, not by the one that it is about
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Endpoint:
         repair_patience: Callable[[], float] = lambda: PATIENCE,
         guard: Guard | None = None,
         backpressure: bool = False,
+        fastest_feedback: bool = False,
     ) -> None:
         self.paths = list(paths)
         self.scheduler = scheduler
@@ -94,6 +97,8 @@ class Endpoint:
             self.paths, scheduler, ingress, epoch=epoch, random=random, patience=patience, repairs=self.repairs
         )
         self._backpressure = ReceiveWindow(self.dispatch) if backpressure else None
+        self._fastest_feedback = fastest_feedback
+        self._updates: list[Packet] = []  # windows that flows are told beside what the other end sends
         self.guard = guard
         self.rejected: Counter[str] = Counter() if guard is None else guard.rejected
         parity = any(repair.name == "parity" for repair in repairs)  # the other end has the same
@@ -143,6 +148,8 @@ class Endpoint:
         # By its own path, unless that is down in this direction and another is not.
         eligible = self.dispatch.eligible
         carrier = path if path.up or not eligible else eligible[0]
+        if self._fastest_feedback and eligible:
+            carrier = fastest(eligible, now)
         number = carrier.next_control
         carrier.next_control = number + 1
         self._send_control(
@@ -282,6 +289,8 @@ class Endpoint:
             self._alarm = path.lost_at
         if path.clocked:
             self._alarm = min(self._alarm, path.clock())
+        if self._backpressure is not None:
+            self._updates += self._backpressure.updates(now)
 
     def _receive_probe(self, probe: Probe, path_index: int, now: float) -> None:
         path = self.paths[path_index]
@@ -305,7 +314,7 @@ class Endpoint:
     @property
     def deliverable(self) -> bool:
         """Whether `packets_to_deliver` has something to give."""
-        return bool(self.incoming.deliverable)
+        return bool(self.incoming.deliverable or self._updates)
 
     def packets_to_deliver(self, now: float) -> list[Packet]:
         """Take the inner packets for the TUN, in order."""
@@ -313,6 +322,8 @@ class Endpoint:
         if self._backpressure is not None:
             for packet in taken:
                 self._backpressure.on_delivery(packet, now)
+            taken += self._updates
+            self._updates.clear()
         return taken
 
     # Losses, and paths that come and go.

@@ -12,7 +12,7 @@ from typing import Protocol
 from mpsim.tunnel.packet import IPV4_HEADER, IPV6_HEADER, TCP, Packet
 
 SYN, ACK = 0x02, 0x10
-END_OF_OPTIONS, NO_OPERATION, WINDOW_SCALE = 0, 1, 3
+END_OF_OPTIONS, NO_OPERATION, WINDOW_SCALE, SACK = 0, 1, 3, 5
 MOST_SCALE = 14  # RFC 7323, section 2.3
 LEAST_HEADER = 20  # bytes
 
@@ -23,10 +23,11 @@ class TcpHeader:
     flow, opposite: keys of the packet's direction of the connection, and of the other one; end: sequence number after
     its payload; length: payload, bytes; unit: bytes that a sequence number counts; ack: acknowledgement number,
     None: there is none; window: as in the header, not scaled; syn: whether it opens the connection; scale: of its
-    sender's windows, as its SYN has it, None: without that option.
+    sender's windows, as its SYN has it, None: without that option; plain: an acknowledgement and nothing else, which
+    may be said twice.
     """
 
-    __slots__ = ("ack", "end", "flow", "length", "opposite", "scale", "syn", "unit", "window")
+    __slots__ = ("ack", "end", "flow", "length", "opposite", "plain", "scale", "syn", "unit", "window")
 
     def __init__(  # noqa: PLR0917  # one is made for each packet
         self,
@@ -39,6 +40,7 @@ class TcpHeader:
         window: int,
         syn: bool,
         scale: int | None,
+        plain: bool,
     ) -> None:
         self.flow = flow
         self.opposite = opposite
@@ -49,6 +51,7 @@ class TcpHeader:
         self.window = window
         self.syn = syn
         self.scale = scale
+        self.plain = plain
 
 
 class SimulatedTcp(Protocol):
@@ -60,12 +63,15 @@ class SimulatedTcp(Protocol):
     def set_window(self, window: int) -> None:
         """Write the window."""
 
+    def again(self) -> SimulatedTcp:
+        """Return the same once more, as it was before its window was written."""
+
 
 def tcp_header(packet: Packet) -> TcpHeader | None:
     """Return an inner packet's TCP header; None: it has none that can be read."""
     payload = packet.payload
     if isinstance(payload, bytes):
-        return _parse(payload, packet.flow)
+        return _parse(payload)
     read = getattr(payload, "tcp_header", None)
     return None if read is None else read(packet.flow)
 
@@ -94,7 +100,7 @@ def _tcp_at(data: bytes) -> int:
     return begin if LEAST_HEADER <= header <= len(data) - begin else 0
 
 
-def _parse(data: bytes, flow: object) -> TcpHeader | None:
+def _parse(data: bytes) -> TcpHeader | None:
     begin = _tcp_at(data)
     if not begin:
         return None
@@ -104,6 +110,7 @@ def _parse(data: bytes, flow: object) -> TcpHeader | None:
     header = (data[begin + 12] >> 4) * 4
     flags = data[begin + 13]
     syn = bool(flags & SYN)
+    options = data[begin + LEAST_HEADER : begin + header]
     length = len(data) - begin - header
     sequence = int.from_bytes(data[begin + 4 : begin + 8], "big")
     return TcpHeader(
@@ -115,12 +122,19 @@ def _parse(data: bytes, flow: object) -> TcpHeader | None:
         int.from_bytes(data[begin + 8 : begin + 12], "big") if flags & ACK else None,
         int.from_bytes(data[begin + 14 : begin + 16], "big"),
         syn,
-        _scale(data[begin + LEAST_HEADER : begin + header]) if syn else None,
+        _scale(options) if syn else None,
+        flags == ACK and not length and _option(options, SACK) is None,
     )
 
 
 def _scale(options: bytes) -> int | None:
     """Return the window scale that a SYN's options announce; None: they do not."""
+    value = _option(options, WINDOW_SCALE)
+    return min(value[0], MOST_SCALE) if value else None
+
+
+def _option(options: bytes, wanted: int) -> bytes | None:
+    """Return the value of an option; None: it is not there."""
     at = 0
     while at < len(options) and options[at] != END_OF_OPTIONS:
         if options[at] == NO_OPERATION:
@@ -128,8 +142,8 @@ def _scale(options: bytes) -> int | None:
             continue
         if at + 1 >= len(options) or options[at + 1] < 2:
             break
-        if options[at] == WINDOW_SCALE and options[at + 1] == 3 and at + 2 < len(options):
-            return min(options[at + 2], MOST_SCALE)
+        if options[at] == wanted:
+            return options[at + 2 : at + options[at + 1]]
         at += options[at + 1]
     return None
 

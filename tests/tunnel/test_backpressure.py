@@ -60,9 +60,9 @@ class Connection:
             self.window.on_ingress(frame, now)
         return at + count * SEGMENT
 
-    def acknowledge(self, ack: int, window: int = 0xFFFF, now: float = 0.0) -> int:
+    def acknowledge(self, ack: int, window: int = 0xFFFF, now: float = 0.0, **fields: object) -> int:
         """Let an acknowledgement pass; return the window in it."""
-        packet = self._from_client(flags="A", ack=ack % 2**32, window=window)
+        packet = self._from_client(**{"flags": "A", "ack": ack % 2**32, "window": window, **fields})
         self.window.on_delivery(packet, now)
         header = tcp_header(packet)
         assert header is not None
@@ -170,3 +170,40 @@ def test_without_drops_an_inner_flow_keeps_the_ingress_queue_short() -> None:
     assert held < 0.1 < free
     assert found["rwnd"].aggregation("inbound")["efficiency"] > 0.97
     assert found["rwnd"].flow("tcp")["retransmitted_packets"] == 0
+
+
+def test_room_without_acknowledgements_is_told_by_the_last_one_again() -> None:
+    paths = Paths(free=2)
+    connection = Connection(paths, scales=(0, 0))
+    connection.open()
+    end = connection.data(10)
+    assert connection.acknowledge(end - 4 * SEGMENT) == 6 * SEGMENT
+    end = connection.data(2, at=end)
+    paths.free = 8
+    assert connection.window.updates(now=0.001) == []  # an acknowledgement has just passed
+    (update,) = connection.window.updates(now=0.02)
+    header = tcp_header(update)
+    assert header is not None
+    assert (header.ack, header.window) == (end - 6 * SEGMENT, 14 * SEGMENT)
+    assert connection.window.updates(now=0.04) == []  # told already
+
+
+def test_room_is_told_to_a_flow_that_could_use_it_only() -> None:
+    paths = Paths(free=8)
+    connection = Connection(paths, scales=(0, 0))
+    connection.open()
+    connection.acknowledge(connection.data(10))
+    paths.free = 40
+    assert connection.window.updates(now=0.02) == []  # 8 segments it was told of are not sent yet
+
+
+@pytest.mark.parametrize("fields", [{"flags": "AE"}, {"flags": "AP"}, {"options": [("SAck", (9, 10))]}], ids=str)
+def test_what_says_more_than_an_acknowledgement_is_not_said_again(fields: dict[str, object]) -> None:
+    paths = Paths(free=2)
+    connection = Connection(paths, scales=(0, 0))
+    connection.open()
+    end = connection.data(10)
+    connection.acknowledge(end, **fields)
+    connection.data(2, at=end)
+    paths.free = 8
+    assert connection.window.updates(now=0.02) == []

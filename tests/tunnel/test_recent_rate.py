@@ -21,7 +21,7 @@ class Flow:
         self.delivered = 0
 
     def arrive(self, at: float, *, queue: float = 0.0, back: float = 0.0, used: bool = True) -> float:
-        """Let a packet arrive at `at` (s) after so much queue, its answer `back` later; return the window in packets."""
+        """Let a packet arrive at `at` (s) after a queue (s), its answer `back` later; return the window, packets."""
         self.delivered += MSS
         sample = AckSample()
         sample.now, sample.acked, sample.delivered = at + RTT / 2 + back, MSS, self.delivered
