@@ -9,8 +9,8 @@ Flows that are active share all but the first term. What a portal lets a sender 
 between the two later: that time, as measured, is added to `AHEAD`. A right edge is never taken back (RFC 9293, section
 3.8.6), a receiver's own window is never enlarged, and two segments are always allowed, so that no flow waits for an
 acknowledgement that nobody owes it. Where paths have room and no acknowledgement comes, because it or what it would
-acknowledge waits for a silent path, the last one is said again with the window that holds now. A connection whose SYNs were not seen is left alone: its window scale is not known
-(RFC 7323, section 2.3).
+acknowledge waits for a silent path, the last one is said again with the window that holds now. A connection whose SYNs
+were not seen is left alone: its window scale is not known (RFC 7323, section 2.3).
 """
 
 from __future__ import annotations

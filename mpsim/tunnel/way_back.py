@@ -1,7 +1,7 @@
 """The fastest path for what is small and urgent: feedback, which opens the windows at the other end.
 
-A path's last one-way delay counts, and for how long it has been silent beyond a round trip: what it carries now comes no
-sooner. Where delays are alike the path with fewer bytes in flight is taken.
+A path's last one-way delay counts, and for how long it has been silent beyond a round trip: what it carries now comes
+no sooner. Where delays are alike the path with fewer bytes in flight is taken.
 """
 
 from __future__ import annotations
