@@ -336,6 +336,8 @@ def build_endpoint(
             entropy=entropy,
             started=started,
         ),
+        backpressure=tunnel.backpressure == "rwnd",
+        fastest_feedback=tunnel.feedback == "fastest",
     )
 
 

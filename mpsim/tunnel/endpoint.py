@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
+from mpsim.tunnel.backpressure import ReceiveWindow
 from mpsim.tunnel.control import Control
 from mpsim.tunnel.datagrams import FLAG_REPLY, PROBE_BODY, Data, Datagram, Feedback, Probe, Sealed, Skip
 from mpsim.tunnel.dispatch import Dispatch
@@ -64,6 +65,8 @@ class Endpoint:
         repairs: ways to make good what paths lose
         repair_patience: how long after its first sending a packet is worth sending again, seconds
         guard: what makes datagrams authentic and fresh; None: nothing does (mode "none")
+        backpressure: whether inner TCP is held back by its receive window
+        fastest_feedback: whether feedback goes by the fastest path, not by the one that it is about
     """
 
     def __init__(
@@ -80,6 +83,8 @@ class Endpoint:
         repairs: Sequence[Repair] = (),
         repair_patience: Callable[[], float] = lambda: PATIENCE,
         guard: Guard | None = None,
+        backpressure: bool = False,
+        fastest_feedback: bool = False,
     ) -> None:
         self.paths = list(paths)
         self.scheduler = scheduler
@@ -91,11 +96,13 @@ class Endpoint:
         self.dispatch = Dispatch(
             self.paths, scheduler, ingress, epoch=epoch, random=random, patience=patience, repairs=self.repairs
         )
+        self._backpressure = ReceiveWindow(self.dispatch) if backpressure else None
+        self._updates: list[Packet] = []  # windows that flows are told beside what the other end sends
         self.guard = guard
         self.rejected: Counter[str] = Counter() if guard is None else guard.rejected
         parity = any(repair.name == "parity" for repair in repairs)  # the other end has the same
         self.incoming = Incoming(len(paths), reorder, rejected=self.rejected, negative=negative, parity=parity)
-        self._control = Control(self.dispatch, self.incoming, epoch=epoch, guard=guard)
+        self._control = Control(self.dispatch, self.incoming, epoch=epoch, guard=guard, fastest=fastest_feedback)
         self._peer = Peer(len(self.paths))
         self._patient = True  # some path may still come up for the first time
         self._patient_until = NEVER
@@ -111,6 +118,8 @@ class Endpoint:
     def receive_packet(self, packet: Packet, now: float) -> bool:
         """Take an inner packet from the TUN; False: the ingress queue was full (counted there)."""
         self.received_packets += 1
+        if self._backpressure is not None:
+            self._backpressure.on_ingress(packet, now)
         return self.ingress.append(packet, now)
 
     def datagrams_to_send(self, now: float) -> list[Datagram]:
@@ -260,6 +269,8 @@ class Endpoint:
             self._alarm = path.flight.lost_at
         if path.clocked:
             self._alarm = min(self._alarm, path.clock())
+        if self._backpressure is not None:
+            self._updates += self._backpressure.updates(now)
 
     def _receive_probe(self, probe: Probe, path_index: int, now: float) -> None:
         path = self.paths[path_index]
@@ -284,11 +295,17 @@ class Endpoint:
     @property
     def deliverable(self) -> bool:
         """Whether `packets_to_deliver` has something to give."""
-        return bool(self.incoming.deliverable)
+        return bool(self.incoming.deliverable or self._updates)
 
     def packets_to_deliver(self, now: float) -> list[Packet]:
         """Take the inner packets for the TUN, in order."""
-        return self.incoming.take(now)
+        taken = self.incoming.take(now)
+        if self._backpressure is not None:
+            for packet in taken:
+                self._backpressure.on_delivery(packet, now)
+            taken += self._updates
+            self._updates.clear()
+        return taken
 
     # Losses, and paths that come and go.
 
