@@ -24,14 +24,34 @@ from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.path_mtu import PathMtu
 from mpsim.tunnel.security.cookie import Address, CookieJar
 from mpsim.tunnel.security.guard import Guard
+from mpsim.units import NS_PER_S
 
 _log = logging.getLogger("mpsim.portal")
-NS_PER_S = 1_000_000_000
 
 
 def _lasting(path: PathSpec) -> PathSpec:
     """Return a path without what may change while it carries packets."""
     return path.model_copy(update={"metric": 0, "remote": None})
+
+
+def _guard(
+    config: Config, number: int, jar: CookieJar, *, epoch: int, entropy: Callable[[int], bytes], started: int
+) -> Guard | None:
+    """Return what secures the association with portal `number`; None in mode "none"."""
+    credentials = config.credentials(number)
+    if credentials is None:
+        return None
+    return Guard(
+        credentials=credentials,
+        mode=config.host.mode,
+        cipher=config.host.cipher,
+        overheads=[overhead("udp", "ipv4")] * len(config.portal[number].path),
+        epoch=epoch,
+        entropy=entropy,
+        initiates=False,  # until it is known where the other one is
+        started=started,
+        jar=jar,
+    )
 
 
 class Association:
@@ -61,26 +81,13 @@ class Association:
         deliver: Callable[[Association, Packet], object],
     ) -> None:
         self.spec = config.portal[number]
-        self.born = now
         self.touched = True  # something was told to the endpoint since the last step
         self.foreign = 0  # inner packets from it with a source that is not behind it
         self.most = self.mtu = config.inner_mtu()  # bytes of the largest inner packet: wanted, and possible now
         self._now = now
         epoch = int.from_bytes(entropy(4), "big")
-        credentials = config.credentials(number)
-        self.guard: Guard | None = None
-        if credentials is not None:
-            self.guard = Guard(
-                credentials=credentials,
-                mode=config.host.mode,
-                cipher=config.host.cipher,
-                overheads=[overhead("udp", "ipv4")] * len(self.spec.path),
-                epoch=epoch,
-                entropy=entropy,
-                initiates=False,
-                started=wall_ns - int(now * NS_PER_S),
-                jar=jar,
-            )
+        started = wall_ns - int(now * NS_PER_S)
+        self.guard = _guard(config, number, jar, epoch=epoch, entropy=entropy, started=started)
         self.endpoint: Endpoint = build_endpoint(
             config.scenario(number), "local", epoch=epoch, random_seed=epoch, guard=self.guard
         )

@@ -50,6 +50,8 @@ def up(file: Path) -> None:
         portal.loop.stop_on(signal.SIGTERM, signal.SIGINT)
         portal.loop.call_on(lambda: reload(portal, file), signal.SIGHUP)
         _log.info("%s: ready, %d other portal(s), mode %s", config.host.name, len(config.portal), config.host.mode)
+        if config.host.mode == "none":
+            _log.warning('%s: mode "none" protects nothing; it belongs behind a VPN', config.host.name)
         notify("READY=1", f"STATUS={len(config.portal)} other portals")
         portal.serve()
         notify("STOPPING=1")

@@ -13,6 +13,7 @@ from mpsim.scenario.faults import shown
 from mpsim.tunnel.security.keys import NO_PSK, Credentials, from_text
 from mpsim.tunnel.security.primitives import public_of
 
+MOST_BYTES = 1000  # of a key file that are looked at
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -31,7 +32,7 @@ class KeyRing:
         self._folder = folder
         host = raw.get("host")
         host = host if isinstance(host, Mapping) else {}
-        self._needed = host.get("mode", "aead") in {"aead", "mac"}
+        self._needed = host.get("mode", "aead") in ("aead", "mac")  # not a set: what is no text may have no hash
         self._private = self._file("host.private_key_file", host.get("private_key_file"))
         self._named = isinstance(host.get("private_key_file"), str)
         self._seen: dict[tuple[str, bytes], str] = {}
@@ -71,7 +72,8 @@ class KeyRing:
         path = self._folder / name
         try:
             mode = path.stat().st_mode
-            found = from_text(path.read_text(encoding="ascii"))
+            with path.open("rb") as file:
+                found = from_text(file.read(MOST_BYTES).decode("ascii"))
         except OSError as error:
             self.faults.append(Fault(key, f"cannot be read: {error.strerror}; given {shown(name)}"))
             return b""

@@ -1,10 +1,10 @@
-"""How large an inner packet a path takes: a search by probes of many sizes at once (RFC 8899, DPLPMTUD).
+"""How large an inner packet a path takes: a search by probes of its size (RFC 8899, DPLPMTUD).
 
-A search sends a probe of each candidate above what is confirmed, up to three times; the largest that is answered is
-what the path takes. It is looked at again every few seconds while the path carries data, because a route can change
-and the small probes of liveness would not notice (a black hole, section 4.3); without an answer the search begins
-anew from the bottom. Now and then it looks whether more has become possible (section 5.3.2). All sizes are bytes of
-the inner packet, so that outer headers need not be known.
+Most paths take what is wanted, so that is asked for first and alone; without an answer, twice, for every candidate
+above what is confirmed. The largest that is answered is what the path takes. It is looked at again every few seconds
+while the path carries data, because a route can change and the small probes of liveness would not notice (a black
+hole, section 4.3); without an answer the search begins anew from the bottom. Now and then it looks whether more has
+become possible (section 5.3.2). All sizes are bytes of the inner packet, so that outer headers need not be known.
 """
 
 from __future__ import annotations
@@ -75,8 +75,10 @@ class PathMtu:
         return self._verify(now)
 
     def _search(self, now: float) -> list[int]:
-        self._rounds -= 1
         wanted = [size for size in self._candidates if self.size is None or size > self.size]
+        if self._rounds == ROUNDS:
+            wanted = wanted[:1]
+        self._rounds -= 1
         if not wanted:
             self._rounds = 0
             self._due = now + VERIFY
@@ -86,6 +88,7 @@ class PathMtu:
         if self.size is None or self._verifying >= ROUNDS:
             self.begin(now)
             self._due = now + ROUND
+            self._rounds = ROUNDS - 1  # what is wanted has just failed
             return self._search(now)
         self._verifying += 1
         return [self.size]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,7 @@ from commanding import Mpsim
 from portaling import write_key
 
 from mpsim.errors import InputError
-from mpsim.portal.config import Config, parse_config, read
+from mpsim.portal.config import TABLES, Config, parse_config, read
 
 CONTRACT = """
 [host]
@@ -173,6 +177,62 @@ def test_whatever_is_there_instead_of_a_table_is_a_fault(text: str, tmp_path: Pa
     file.write_text(text)
     with pytest.raises(InputError):
         read(file)
+
+
+ODD = [
+    0,
+    -1,
+    2**70,
+    1.5,
+    True,
+    "",
+    "x",
+    "\0",
+    "a" * 5000,
+    [],
+    [[]],
+    [1],
+    {},
+    {"name": []},
+    [{"name": {}}],
+    "../..",
+    "/dev",
+]
+
+
+def places(table: Any, key: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a mapping where a value could be another."""
+    inside = table.items() if isinstance(table, dict) else enumerate(table) if isinstance(table, list) else ()
+    return [key, *(place for name, value in inside for place in places(value, (*key, name)))] if key else [
+        place for name, value in inside for place in places(value, (name,))
+    ]  # fmt: skip
+
+
+def test_whatever_is_written_there_is_right_or_a_fault(file: Path) -> None:
+    right = tomllib.loads(file.read_text())
+    for place in places(right):
+        for odd in ODD:
+            raw = copy.deepcopy(right)
+            table = raw
+            for step in place[:-1]:
+                table = table[step]
+            table[place[-1]] = odd
+            with contextlib.suppress(InputError):
+                assert isinstance(parse_config(raw, file.parent), Config)
+
+
+def test_the_page_has_every_key_and_its_examples_are_right(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "portal.md").read_text()
+    keys = {key for table in TABLES.values() for key in table.model_fields} - {"folder", "host", "portal", "path"}
+    assert not [key for key in sorted(keys) if f"`{key}`" not in page]
+    public = write_key(tmp_path / "other.key")
+    write_key(tmp_path / "nc0.key")
+    examples = re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert len(examples) == 2
+    for number, example in enumerate(examples):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(re.sub(r'public_key = ".*?"', f'public_key = "{public}"', example))
+        assert [path.name for path in read(file).portal[0].path] == ["dsl", "lte"]
 
 
 def test_the_inner_mtu_follows_the_outer_headers(file: Path) -> None:
