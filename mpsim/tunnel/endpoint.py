@@ -38,7 +38,7 @@ from mpsim.tunnel.wire import MICROSECONDS, SEQUENCE_MASK, WireError, decode, el
 
 if TYPE_CHECKING:
     from mpsim.tunnel.security.cookie import Address
-    from mpsim.tunnel.security.guard import Guard
+    from mpsim.tunnel.security.exchange import Exchange
 
 # A path that carried data this short a time ago is probed more often (s).
 ACTIVE = 1.0
@@ -79,7 +79,7 @@ class Endpoint:
         patience: float | None = None,
         repairs: Sequence[Repair] = (),
         repair_patience: Callable[[], float] = lambda: PATIENCE,
-        guard: Guard | None = None,
+        guard: Exchange | None = None,
     ) -> None:
         self.paths = list(paths)
         self.scheduler = scheduler
@@ -131,9 +131,7 @@ class Endpoint:
         if out:
             dispatch.out = []
         if self.guard is not None:
-            messages = self.guard.take(now)
-            if messages:
-                return [*messages, *out]
+            return [*self.guard.take(now), *out]
         return out
 
     def _send_feedback(self, path: Path, now: float) -> None:
@@ -221,7 +219,7 @@ class Endpoint:
             return
         self.receive_datagram(datagram, path, now)
 
-    def _on_renewed(self, guard: Guard, now: float) -> None:
+    def _on_renewed(self, guard: Exchange, now: float) -> None:
         """Probe at once by new keys: the other end uses them from then on."""
         guard.renewed = False
         for path in self.paths:
