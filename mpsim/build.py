@@ -28,7 +28,7 @@ from mpsim.tunnel.repair.outlet import RepairTime
 from mpsim.tunnel.schedulers import schedulers
 
 if TYPE_CHECKING:
-    from mpsim.tunnel.security.guard import Guard
+    from mpsim.tunnel.security.exchange import Exchange
 
 Side = Literal["local", "remote"]
 SIDES: tuple[Side, Side] = ("local", "remote")
@@ -225,6 +225,8 @@ def _repair_patience(tunnel: Tunnel, paths: Sequence[TunnelPath]) -> Callable[[]
     return (lambda: timeout) if tunnel.reorder.mode == "timeout" else RepairTime(paths, least=timeout)
 
 
+# The mode in which gobonding's way of telling who is who is imitated.
+RSA_CHALLENGE = "rsa-challenge"
 # The name of the only path of a tunnel over Multipath TCP.
 ONE_PATH = "mptcp"
 
@@ -249,7 +251,7 @@ def build_guard(
     overheads: Sequence[int],
     entropy: Callable[[int], bytes] | None = None,
     started: int = 0,
-) -> Guard | None:
+) -> Exchange | None:
     """Return what secures one end of the scenario's tunnel; None in mode "none".
 
     The identities of a scenario come from its seed: they protect a measurement. What is drawn for each session is
@@ -260,15 +262,21 @@ def build_guard(
         return None
     from mpsim.tunnel.security.guard import Guard
     from mpsim.tunnel.security.keys import Credentials
-    from mpsim.tunnel.security.primitives import KEY_SIZE, public_of
+    from mpsim.tunnel.security.primitives import KEY_SIZE, RsaKey, public_of
 
+    draw = entropy or stream(scenario.seed, "entropy", side, str(epoch)).randbytes
+    if scenario.tunnel.mode == RSA_CHALLENGE:
+        from mpsim.tunnel.security.rsa_challenge import RsaChallenge
+
+        key = RsaKey(stream(scenario.seed, "identity", "rsa").randbytes)
+        return RsaChallenge(key=key, overheads=overheads, epoch=epoch, entropy=draw, proves=side == "local")
     own, other = (stream(scenario.seed, "identity", end).randbytes(KEY_SIZE) for end in (side, SIDES[side == SIDES[0]]))
     return Guard(
         credentials=Credentials(private=own, peer=public_of(other)),
         mode=scenario.tunnel.mode,
         overheads=overheads,
         epoch=epoch,
-        entropy=entropy or stream(scenario.seed, "entropy", side, str(epoch)).randbytes,
+        entropy=draw,
         initiates=side == "local",
         started=started,
     )
@@ -282,7 +290,7 @@ def build_endpoint(
     random_seed: int | None = None,
     entropy: Callable[[int], bytes] | None = None,
     started: int = 0,
-    guard: Guard | None = None,
+    guard: Exchange | None = None,
 ) -> Endpoint:
     """Return one end of the scenario's tunnel.
 

@@ -105,12 +105,12 @@ def trace_files(count: int, folder: Path) -> int:
     path, right = folder / "spoilt", 0
     for _ in range(count):
         path.write_bytes(spoilt(random.choice(pieces), random))
-        if not faults(path):
+        if faults(path):
+            with pytest.raises(ValueError, match=r"\w"):
+                read(path)
+        else:
             read(path)
             right += 1
-            continue
-        with pytest.raises(ValueError, match=r"\w"):
-            read(path)
     return right
 
 

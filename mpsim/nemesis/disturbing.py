@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mpsim.nemesis.end import End
 from mpsim.nemesis.foes import Foe, Strange
 from mpsim.nemesis.hostile import Hostile
+from mpsim.nemesis.invariants import guard_of
 from mpsim.nemesis.script import EVERY, Fault
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Disturbance:
 def foe_of(world: World, side: str) -> Foe:
     """Return somebody who wishes an end ill; only in modes with keys."""
     end = world.ends[side]
-    guard = end.endpoint.guard
+    guard = guard_of(end.endpoint)
     assert guard is not None
     identity = guard._credentials.own_identity
     random = Random(f"foe of {side} {world.script.seed}")

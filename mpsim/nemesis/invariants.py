@@ -13,6 +13,7 @@ from mpsim.tunnel.path import Path
 from mpsim.tunnel.peer import MOST_QUESTIONS
 from mpsim.tunnel.reorder.base import MOST_MISSING
 from mpsim.tunnel.repair.recovery import MOST_BLOCKS, MOST_KEPT
+from mpsim.tunnel.security.guard import Guard
 from mpsim.tunnel.security.pending import MOST_ATTEMPTS
 from mpsim.tunnel.security.session import Session
 
@@ -124,7 +125,7 @@ def _sizes(endpoint: Endpoint) -> Iterator[tuple[str, int, int]]:
     yield "packets with copies", len(repairs.ledger.entries), abroad + len(endpoint.dispatch._orphans)
     for path in paths:
         yield "packets queued on a path", len(path.queue), MOST_QUEUED
-    guard = endpoint.guard
+    guard = guard_of(endpoint)
     if guard is not None:
         yield "sessions not confirmed", len(guard._sessions.waiting), MOST_ATTEMPTS
         yield "attempts", guard._pending.outstanding if guard._pending is not None else 0, MOST_ATTEMPTS
@@ -147,5 +148,11 @@ def check_drained(end: End) -> None:
 
 def session_of(end: End) -> Session | None:
     """Return the session that an end seals by."""
-    guard = end.endpoint.guard
+    guard = guard_of(end.endpoint)
     return guard._sessions.current if guard is not None else None
+
+
+def guard_of(endpoint: Endpoint) -> Guard | None:
+    """Return what makes an endpoint's datagrams authentic, as the kind that it is."""
+    guard = endpoint.guard
+    return guard if isinstance(guard, Guard) else None

@@ -14,7 +14,7 @@ from mpsim.nemesis.disturbing import Disturbance
 from mpsim.nemesis.end import End
 from mpsim.nemesis.foes import Strange
 from mpsim.nemesis.inner import SMALLEST, Mark, packet
-from mpsim.nemesis.invariants import Broken, check, check_drained, demand
+from mpsim.nemesis.invariants import Broken, check, check_drained, demand, guard_of
 from mpsim.nemesis.judge import Judge, is_handshake
 from mpsim.nemesis.script import SIDES, Script
 from mpsim.nemesis.wires import Sent, Wires
@@ -244,14 +244,14 @@ class World:
         """Let an end receive what the other one has not sent, or has sent before."""
         now = end.tell(self.now)
         endpoint = end.endpoint
-        if endpoint.guard is None:
+        guard = guard_of(endpoint)
+        if guard is None:
             endpoint.receive_bytes(strange.data, strange.path, now)
             return
         for _ in range(PUMPS):
             if not self._pump(end):
                 break
         endpoint.receive_bytes(strange.data, strange.path, now, strange.source)
-        guard = endpoint.guard
         self.judge.answered_stranger(end, strange.data, [*guard._out, *endpoint.dispatch.out])
 
     def _give(self, side: str) -> None:

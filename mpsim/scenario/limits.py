@@ -59,7 +59,7 @@ WORDS: Mapping[str, Words] = {
     "tunnel.loss_detection": Words(("rfc9002", "nack")),
     "tunnel.transport": Words(("udp", "tcp", "ip", "mptcp")),
     "tunnel.liveness": Words(("probe", "none")),
-    "tunnel.mode": Words(("aead", "mac", "none")),
+    "tunnel.mode": Words(("aead", "mac", "none", "rsa-challenge")),
     "tunnel.classes": Words(("protocol", "single")),
     "tunnel.queue.kind": Words(("droptail", "codel", "fq-codel")),
     "tunnel.reorder.mode": Words(("none", "timeout", "adaptive", "equalise", "detect")),

@@ -14,7 +14,7 @@ from mpsim.tunnel.way_back import fastest
 from mpsim.tunnel.wire import MICROSECONDS, microseconds
 
 if TYPE_CHECKING:
-    from mpsim.tunnel.security.guard import Guard
+    from mpsim.tunnel.security.exchange import Exchange
 
 
 class Control:
@@ -33,7 +33,7 @@ class Control:
     __slots__ = ("_dispatch", "_epoch", "_fastest", "_guard", "_incoming")
 
     def __init__(
-        self, dispatch: Dispatch, incoming: Incoming, *, epoch: int, guard: Guard | None, fastest: bool = False
+        self, dispatch: Dispatch, incoming: Incoming, *, epoch: int, guard: Exchange | None, fastest: bool = False
     ) -> None:
         self._dispatch = dispatch
         self._incoming = incoming

@@ -40,7 +40,7 @@ from mpsim.tunnel.wire import MICROSECONDS, WireError, decode, elapsed, encode, 
 
 if TYPE_CHECKING:
     from mpsim.tunnel.security.cookie import Address
-    from mpsim.tunnel.security.guard import Guard
+    from mpsim.tunnel.security.exchange import Exchange
 
 # A path that carried data this short a time ago is probed more often (s).
 ACTIVE = 1.0
@@ -82,7 +82,7 @@ class Endpoint:
         patience: float | None = None,
         repairs: Sequence[Repair] = (),
         repair_patience: Callable[[], float] = lambda: PATIENCE,
-        guard: Guard | None = None,
+        guard: Exchange | None = None,
         backpressure: bool = False,
         fastest_feedback: bool = False,
     ) -> None:
@@ -207,7 +207,7 @@ class Endpoint:
             return
         self.receive_datagram(datagram, path, now)
 
-    def _on_renewed(self, guard: Guard, now: float) -> None:
+    def _on_renewed(self, guard: Exchange, now: float) -> None:
         """Probe at once by new keys: the other end uses them from then on."""
         guard.renewed = False
         for path in self.paths:

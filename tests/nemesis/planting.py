@@ -173,6 +173,14 @@ BUGS = (
         "survives",
     ),
     Bug(
+        "copies that have arrived are remembered for ever",
+        "repair.ledger:Ledger.on_acked",
+        "if entry[0] <= 0:",
+        "if False:",
+        1,
+        "memory",
+    ),
+    Bug(
         "the alarm may lie in the past",
         "endpoint:Endpoint.handle_timeout",
         "alarm if alarm > now else now + 1 / MICROSECONDS",

@@ -298,7 +298,7 @@ def test_a_flood_is_cheap_and_who_proves_its_address_gets_through(monkeypatch: p
 
 
 def test_a_flood_of_ten_thousand_a_second_from_one_host_keeps_nobody_out() -> None:
-    """The other end has just restarted and knows no address; whoever floods it uses up his group's cookies only."""
+    """The other end has just restarted and knows no address; who floods it uses up the cookies of his group only."""
     ends = Ends()
     identity = ends.remote._credentials.own_identity
     random, answered = Random(8), 0

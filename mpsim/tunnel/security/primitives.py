@@ -1,6 +1,7 @@
 """The cryptographic functions that the rest is made of; the only file that imports `cryptography`.
 
-X25519 (RFC 7748), ChaCha20-Poly1305 (RFC 8439), AES-256-GCM (NIST SP 800-38D), BLAKE2s (RFC 7693), HMAC (RFC 2104).
+X25519 (RFC 7748), ChaCha20-Poly1305 (RFC 8439), AES-256-GCM (NIST SP 800-38D), BLAKE2s (RFC 7693), HMAC (RFC 2104),
+and for an imitation RSA signatures (RFC 8017).
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ from collections.abc import Callable
 from hashlib import blake2s
 from typing import Protocol
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
 
 __all__ = [
     "CIPHERS",
     "KEY_SIZE",
     "Cipher",
     "InvalidTag",
+    "RsaKey",
     "diffie_hellman",
     "equal",
     "hash_of",
@@ -79,3 +83,49 @@ def hkdf(chaining_key: bytes, material: bytes, count: int) -> list[bytes]:
         last = _hmac.digest(secret, last + bytes((number,)), "blake2s")
         outputs.append(last)
     return outputs
+
+
+class RsaKey:
+    """An RSA key from a seeded stream: it imitates what others do, and is too short to protect anything.
+
+    Parameters
+        entropy: gives so many random bytes
+    """
+
+    PRIME_SIZE = 64  # bytes
+    EXPONENT = 65_537
+
+    def __init__(self, entropy: Callable[[int], bytes]) -> None:
+        first, second = self._prime(entropy), self._prime(entropy)
+        public = rsa.RSAPublicNumbers(self.EXPONENT, first * second)
+        private = pow(self.EXPONENT, -1, (first - 1) * (second - 1))
+        self._private = rsa.RSAPrivateNumbers(
+            first,
+            second,
+            private,
+            rsa.rsa_crt_dmp1(private, first),
+            rsa.rsa_crt_dmq1(private, second),
+            rsa.rsa_crt_iqmp(first, second),
+            public,
+        ).private_key()
+
+    @classmethod
+    def _prime(cls, entropy: Callable[[int], bytes]) -> int:
+        high, odd = 3 << (8 * cls.PRIME_SIZE - 2), 1
+        while True:
+            found = int.from_bytes(entropy(cls.PRIME_SIZE), "big") | high | odd
+            # Fermat's test: of random numbers of this size next to none pass without being prime.
+            if pow(2, found - 1, found) == 1 and (found - 1) % cls.EXPONENT:
+                return found
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the signature of some bytes (RSASSA-PKCS1-v1_5, SHA-256)."""
+        return self._private.sign(data, padding.PKCS1v15(), SHA256())
+
+    def has_signed(self, data: bytes, signature: bytes) -> bool:
+        """Return whether a signature is this key's."""
+        try:
+            self._private.public_key().verify(signature, data, padding.PKCS1v15(), SHA256())
+        except InvalidSignature:
+            return False
+        return True
