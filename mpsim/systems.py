@@ -52,7 +52,12 @@ _BRAID: Mapping[str, Any] = {
     "scheduler": "greedy",
     "congestion": "recent-rate",
     "reorder": {"mode": "detect", "timeout": "400ms"},
-    "repair": ["retransmit", {"name": "reinject", "silence": 0.2, "age": 0.2}],
+    "repair": [
+        "retransmit",
+        {"name": "reinject", "silence": 0.2, "age": 0.2},
+        {"name": "duplicate", "classes": ["udp", "expedited"], "wait": 0.05, "most": 256e3},
+    ],
+    "feedback": "fastest",
 }
 
 # Run without a tunnel: over the first link, or over the one with the most capacity.

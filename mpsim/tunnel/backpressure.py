@@ -15,9 +15,12 @@ were not seen is left alone: its window scale is not known (RFC 7323, section 2.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import heapq
+from collections.abc import Hashable, Iterable
+from itertools import count
 from typing import Protocol
 
+from mpsim.tunnel.floor import Floor
 from mpsim.tunnel.inner_tcp import TcpHeader, set_window, tcp_header
 from mpsim.tunnel.packet import CLASS_TCP, Packet
 from mpsim.tunnel.wire import expand
@@ -27,6 +30,7 @@ LEAST_SEGMENTS = 2  # that may be outstanding in any case: one alone waits for a
 ACTIVE = 0.5  # s since its last data in which a flow takes part
 MOST_FLOWS = 4096  # whose state is kept; the oldest are forgotten
 MOST_DISTANT = 0.3  # s, of the sender's round trip from here
+NEVER = float("inf")
 FORGET_DISTANCE = 10.0  # s, after which it is measured anew
 UPDATE_AFTER = 0.005  # s without an acknowledgement
 UPDATE_FOR = 4  # segments at least
@@ -56,6 +60,7 @@ class _Flow:
         "distance",
         "distance_at",
         "edge",
+        "floor",
         "highest",
         "last",
         "segment",
@@ -74,6 +79,7 @@ class _Flow:
         self.asked_at: float | None = None  # s
         self.distance = 0.0  # round trip from here to the sender, s
         self.distance_at = -FORGET_DISTANCE
+        self.floor = Floor()
 
     def segments(self, count: float) -> int:
         """Return so many full segments in sequence numbers."""
@@ -88,7 +94,7 @@ class ReceiveWindow:
         ahead: of data that may wait for the paths, seconds
     """
 
-    __slots__ = ("_busy", "_busy_at", "_flows", "_scales", "ahead", "outlets")
+    __slots__ = ("_busy", "_busy_at", "_flows", "_held", "_order", "_scales", "ahead", "outlets")
 
     def __init__(self, outlets: Outlets, *, ahead: float = AHEAD) -> None:
         self.outlets = outlets
@@ -97,6 +103,8 @@ class ReceiveWindow:
         self._scales: dict[Hashable, int | None] = {}  # as SYNs announce them, by flow
         self._busy: list[_Flow] = []  # that were active at `_busy_at`
         self._busy_at = -ACTIVE
+        self._held: list[tuple[float, int, Packet, TcpHeader, _Flow]] = []  # a heap, by when they may pass (s)
+        self._order = count()
 
     def on_ingress(self, packet: Packet, now: float) -> None:
         """Look at a packet that enters the tunnel here."""
@@ -111,26 +119,59 @@ class ReceiveWindow:
         if flow is None or not header.length:
             return
         end = expand(header.end, flow.highest)
-        flow.highest = max(flow.highest, end)
+        if end > flow.highest:
+            flow.highest = end
+            flow.floor.on_data(end, now)
         flow.unit = max(flow.unit, header.unit)
         flow.segment = max(flow.segment, header.length)
         flow.last = now
         if flow.asked_at is not None and end > flow.asked:
             self._measure(flow, now)
 
-    def on_delivery(self, packet: Packet, now: float) -> None:
-        """Look at a packet that leaves the tunnel here, and write its window."""
-        if packet.cls != CLASS_TCP:
-            return
-        header = tcp_header(packet)
-        if header is None:
-            return
+    def on_delivery(self, packets: Iterable[Packet], now: float) -> list[Packet]:
+        """Look at packets that leave the tunnel here; return those that may pass now, windows written."""
+        passing = self.due(now)
+        for packet in packets:
+            header = tcp_header(packet) if packet.cls == CLASS_TCP else None
+            flow = None if header is None else self._acknowledged(header)
+            if header is None or flow is None:
+                passing.append(packet)
+                continue
+            if header.plain:
+                assert header.ack is not None  # it is nothing else
+                ack = expand(header.ack, flow.highest)
+                due = flow.floor.due(ack, (flow.highest - ack) // flow.segments(1), now)
+                if due > now:
+                    heapq.heappush(self._held, (due, next(self._order), packet, header, flow))
+                    continue
+            self._let_pass(packet, header, flow, now)
+            passing.append(packet)
+        return passing
+
+    def due(self, now: float) -> list[Packet]:
+        """Return the acknowledgements whose time has come, windows written."""
+        passing = []
+        while self._held and self._held[0][0] <= now:
+            _, _, packet, header, flow = heapq.heappop(self._held)
+            self._let_pass(packet, header, flow, now)
+            passing.append(packet)
+        return passing
+
+    def next_timeout(self) -> float:
+        """Return when `due` has something to return (s)."""
+        return self._held[0][0] if self._held else NEVER
+
+    def _acknowledged(self, header: TcpHeader) -> _Flow | None:
+        """Return the flow that a packet acknowledges; None: none, or one that is to be left alone."""
         if header.syn:
             self._note_scale(header)
-            return
+            return None
         flow = self._flows.get(header.opposite)
         if header.ack is None or flow is None or not flow.segment or header.flow not in self._scales:
-            return
+            return None
+        return flow
+
+    def _let_pass(self, packet: Packet, header: TcpHeader, flow: _Flow, now: float) -> None:
         again = Packet(packet.size, packet.flow, packet.payload, packet.dscp, packet.ecn) if header.plain else None
         self._write(packet, header, flow, now)
         flow.acked = again

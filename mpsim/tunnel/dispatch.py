@@ -8,11 +8,12 @@ from random import Random
 from mpsim.tunnel.datagrams import FLAG_COPY, Datagram
 from mpsim.tunnel.ingress import ClassQueue, Ingress
 from mpsim.tunnel.loss_detection import NEVER
-from mpsim.tunnel.packet import Packet
+from mpsim.tunnel.packet import CLASS_TCP, Packet
 from mpsim.tunnel.path import Path
 from mpsim.tunnel.repair.base import Repair
 from mpsim.tunnel.repair.outlet import Repairs
 from mpsim.tunnel.schedulers.base import Scheduler
+from mpsim.tunnel.sparse import HOLD, Sparse
 from mpsim.tunnel.wire import MICROSECONDS, SEQUENCE_MASK
 from mpsim.units import BITS_PER_BYTE
 
@@ -43,6 +44,7 @@ class Dispatch:
         "_patience",
         "_picks",
         "_queued",
+        "_sparse",
         "_tell_repairs",
         "_tell_sent",
         "due",
@@ -82,6 +84,7 @@ class Dispatch:
         self._picks = type(scheduler).pick is not Scheduler.pick
         self._flows: dict[object, int] | None = {} if scheduler.counts_flows else None
         self._patience = patience
+        self._sparse = Sparse() if any(path.congestion.heeds_calls for path in paths) else None
         self.repairs = repairs
         self._tell_repairs = any(type(repair).on_sent is not Repair.on_sent for repair in repairs.repairs)
         scheduler.attach(self, random)
@@ -229,6 +232,9 @@ class Dispatch:
             self.repairs.on_sent(sent, now)
         if self._tell_sent:
             self.scheduler.on_sent(path, packet, now)
+        if self._sparse is not None and cls != CLASS_TCP and self._sparse.note(cls, packet.size, now):
+            for other in self.eligible:
+                other.congestion.calls_until = now + HOLD
 
     def _drain(self, now: float, now_us: int) -> None:
         """Send what was put on paths' own queues."""

@@ -301,10 +301,9 @@ class Endpoint:
         """Take the inner packets for the TUN, in order."""
         taken = self.incoming.take(now)
         if self._backpressure is not None:
-            for packet in taken:
-                self._backpressure.on_delivery(packet, now)
-            taken += self._updates
-            self._updates.clear()
+            taken = self._updates + self._backpressure.on_delivery(taken, now)
+            self._updates = []
+            self._alarm = min(self._alarm, self._backpressure.next_timeout())
         return taken
 
     # Losses, and paths that come and go.
@@ -381,6 +380,9 @@ class Endpoint:
             self.repairs.on_time(now)
             alarm = min(alarm, self.repairs.next_timeout())
         alarm = min(alarm, self.incoming.on_time(now), self._patient_until)
+        if self._backpressure is not None:
+            self._updates += self._backpressure.due(now)
+            alarm = min(alarm, self._backpressure.next_timeout())
         if self.guard is not None:
             alarm = min(alarm, self.guard.next_timeout())
         # What rounding leaves due now is looked at again a tick of the wire's clock later.

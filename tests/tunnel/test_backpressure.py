@@ -50,7 +50,7 @@ class Connection:
 
     def open(self, now: float = 0.0) -> None:
         server, client = ([] if scale is None else [("WScale", scale)] for scale in self.scales)
-        self.window.on_delivery(self._from_client(flags="S", options=client), now)
+        self.window.on_delivery([self._from_client(flags="S", options=client)], now)
         self.window.on_ingress(self._from_server(flags="SA", seq=FIRST - 1, options=server), now)
 
     def data(self, count: int, now: float = 0.0, at: int = FIRST) -> int:
@@ -63,7 +63,8 @@ class Connection:
     def acknowledge(self, ack: int, window: int = 0xFFFF, now: float = 0.0, **fields: object) -> int:
         """Let an acknowledgement pass; return the window in it."""
         packet = self._from_client(**{"flags": "A", "ack": ack % 2**32, "window": window, **fields})
-        self.window.on_delivery(packet, now)
+        passing = self.window.on_delivery([packet], now)
+        assert passing == [packet]
         header = tcp_header(packet)
         assert header is not None
         return header.window

@@ -121,3 +121,10 @@ def test_the_queue_at_a_bottleneck_settles_at_the_delay_whatever_its_rate(rate: 
         queues.append(queue)
     assert queues[-1] == pytest.approx(0.02, abs=0.002 + 2 / rate)
     assert max(queues) < 0.15
+
+
+def test_a_call_calms_it() -> None:
+    flow = Flow(delay=0.02, headroom=4, calm=0.5)
+    flow.controller.calls_until = 0.9
+    assert flow.steady(0.0, 0.8, 0.002) == pytest.approx(30 + 2)
+    assert flow.steady(0.8, 1.5, 0.002) == pytest.approx(35 + 4)

@@ -177,6 +177,12 @@ def test_a_share_is_duplicated_evenly(share: float, copies: int) -> None:
     assert pair.payloads("remote") == list(range(40))
 
 
+def test_a_class_that_sends_much_is_no_longer_duplicated() -> None:
+    pair = ready(0.01, 0.012, tunnel={"repair": [{"name": "duplicate", "classes": ["udp"], "most": 8000.0}]})
+    stream(pair, 80, size=200)  # 8000 bytes are tokens, and 16 000 are sent
+    assert 39 <= sum(bool(datagram.flags & FLAG_COPY) for datagram in data_of(pair.carried, "local")) <= 41
+
+
 def test_other_classes_are_left_alone_and_a_single_path_too() -> None:
     pair = ready(0.01, 0.012, tunnel={"repair": ["duplicate"]})
     stream(pair, 20)

@@ -93,6 +93,8 @@ class CongestionController(ABC):
     mss: int = 0  # bytes of a full packet, as counted in flight
     srtt: float = 0.0  # s, as the last sample had it; kept by coupled algorithms, 0: not known
     siblings: Siblings | None = None  # set by the owner; coupled algorithms look at it
+    heeds_calls: ClassVar[bool] = False  # whether it keeps a smaller queue while a call shares its path
+    calls_until: float = 0.0  # s, until when one does, as far as the owner knows; only set where that is heeded
 
     def start(self, mss: int, now: float) -> None:
         """Begin, or begin anew after an outage, with packets of at most `mss` bytes at `now` (s)."""

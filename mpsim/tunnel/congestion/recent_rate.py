@@ -9,6 +9,9 @@ grows faster than by what `delay` adds in a round trip, as far as the queue lets
 Windows from a recent delivery rate are the idea of BBR (draft-ietf-ccwg-bbr) and, for cellular links, of Sprout
 (Winstein et al., NSDI 2013); this rule has neither phases nor a model.
 
+While a call shares the path `delay`, `memory`, `cut`, `growth` and `headroom` shrink to their `calm` part: a call suffers by a
+queue more than a bulk flow by a smaller window.
+
 A queue that stays beyond `cut` proves that the rate has fallen: what was counted before is forgotten. Memory does not
 age while nothing arrives, so that a path that was silent goes on as before; it ages slowly while the window is not
 the limit, so that a path which nobody used keeps its window.
@@ -41,12 +44,14 @@ class RecentRate(CongestionController):
         cut: standing queue beyond which older counts are forgotten, seconds
         growth: of the window while there is no queue, ratio
         headroom: on top, packets
+        calm: part of these five that is left while a call shares the path, ratio
         initial_window: window at the start, packets (RFC 6928)
         minimum_window: smallest window, packets
     """
 
     name = "recent-rate"
     keeps_window = True
+    heeds_calls = True
 
     def __init__(  # a rule of so many numbers
         self,
@@ -56,6 +61,7 @@ class RecentRate(CongestionController):
         cut: float = 0.15,
         growth: float = 0.5,
         headroom: float = 4,
+        calm: float = 0.5,
         initial_window: float = 10,
         minimum_window: float = 4,
     ) -> None:
@@ -64,6 +70,7 @@ class RecentRate(CongestionController):
         self.cut = cut
         self.growth = growth
         self.headroom = headroom
+        self.calm = calm
         self.initial_window = initial_window
         self.minimum_window = minimum_window
 
@@ -85,14 +92,16 @@ class RecentRate(CongestionController):
         if sample.rtt is None:
             return
         self._update_base(sample, sample.rtt)
+        part = self.calm if sample.now < self.calls_until else 1.0
         arrived = sample.now if sample.one_way_delay is None else sample.sent_time + sample.one_way_delay
         if self._arrivals:
             arrived = max(arrived, self._arrivals[-1][0])
         queue = self._queue(sample, sample.rtt)
         standing = self._queues.update(arrived, queue)
-        count = self._count(arrived, sample)
-        if standing > self.cut:
+        count = self._count(arrived, sample, self._base + part * self.delay)
+        if standing > part * self.cut:
             self._counts = WindowedMax(self.memory)
+        self._counts.window = part * self.memory
         most = self._counts.update(self._age, count)
         if self.cwnd < self.ssthresh:
             self._full = self._full + 1 if queue > self.delay else 0
@@ -102,17 +111,16 @@ class RecentRate(CongestionController):
                 return
             self.ssthresh = self.cwnd
         if self._drain_from is None:
-            gain = 1 + self.growth * max(0.0, 1 - standing / self.delay)
-            self.cwnd = max(gain * most + self.headroom * self.mss, self.minimum_window * self.mss)
+            gain = 1 + part * self.growth * max(0.0, 1 - standing / (part * self.delay))
+            self.cwnd = max(gain * most + part * self.headroom * self.mss, self.minimum_window * self.mss)
 
-    def _count(self, arrived: float, sample: AckSample) -> float:
-        """Return the bytes that arrived within the least round trip and `delay` before `arrived` (s)."""
+    def _count(self, arrived: float, sample: AckSample, interval: float) -> float:
+        """Return the bytes that arrived within `interval` before `arrived` (s)."""
         arrivals = self._arrivals
         if arrivals:
             since = min(arrived - arrivals[-1][0], MOST_AGING)
             self._age += since * (1.0 if sample.cwnd_limited else UNUSED)
         arrivals.append((arrived, sample.delivered))
-        interval = self._base + self.delay
         begin = arrived - interval
         while len(arrivals) > 1 and arrivals[1][0] <= begin:
             arrivals.popleft()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mpsim.tunnel.datagrams import Data
 from mpsim.tunnel.packet import CLASS_EXPEDITED, CLASS_OTHER, CLASS_TCP, CLASS_UDP
 from mpsim.tunnel.repair.base import Outlet, Repair
+from mpsim.tunnel.sparse import Sparse
 
 CLASSES = {"tcp": CLASS_TCP, "udp": CLASS_UDP, "other": CLASS_OTHER, "expedited": CLASS_EXPEDITED}
 
@@ -21,11 +22,19 @@ class Duplicate(Repair):
         classes: of "tcp", "udp", "other", "expedited" (DSCP EF, RFC 3246) those that are copied; none named: all
         share: of their packets that are copied, evenly spread, ratio
         wait: longest wait of a copy for a path, seconds
+        most: rate beyond which a class is no longer copied, None: it always is, bit/s
     """
 
     name = "duplicate"
 
-    def __init__(self, *, classes: Sequence[str] = ("expedited",), share: float = 1.0, wait: float = 0.02) -> None:
+    def __init__(
+        self,
+        *,
+        classes: Sequence[str] = ("expedited",),
+        share: float = 1.0,
+        wait: float = 0.02,
+        most: float | None = None,
+    ) -> None:
         for word in classes:
             if word not in CLASSES:
                 raise ValueError(f"classes: {', '.join(CLASSES)}; given {word!r}")
@@ -34,14 +43,18 @@ class Duplicate(Repair):
         self.classes = tuple(classes)
         self.share = share
         self.wait = wait
+        self.most = most
 
     def attach(self, outlet: Outlet) -> None:
         super().attach(outlet)
         self._chosen = frozenset(CLASSES[word] for word in self.classes) or frozenset(CLASSES.values())
         self._owed = 0.0
+        self._sparse = None if self.most is None else Sparse(self.most)
 
     def on_sent(self, sent: Data, now: float) -> None:
         if sent.cls not in self._chosen:
+            return
+        if self._sparse is not None and not self._sparse.note(sent.cls, sent.packet.size, now):
             return
         self._owed += self.share
         if self._owed >= 1:
