@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from benchmarks import memory, ours, peer, profiling
+from benchmarks import memory, ours, peer, profiling, security
 from benchmarks.ours import Cost
 from benchmarks.table import Line, write
 from mpsim.tunnel import path
@@ -56,47 +56,37 @@ def measure(repetitions: int, scale: float) -> list[Line]:
         against("one bulk TCP flow, one link", 4, bulk, peer_bulk),
     ]
     (tunnel,) = alternate(repetitions, lambda: ours.cost(ours.two_paths(seconds)))
-    speed = median(cost.simulated_s / cost.cpu_s for cost in tunnel)
-    lines.append(
-        Line(
-            "tunnel over 16 + 8 Mbit/s",
-            f"{speed:.1f} simulated s per CPU s",
-            f"{rate(tunnel) / 1e3:.0f} k hops/s",
-            speed,
-            40,
-        )
-    )
+    lines.append(tunnel_line(tunnel))
     slow, fast, fast_tunnel = alternate(
         repetitions,
         lambda: ours.cost(ours.bulk(2 * seconds)),
         lambda: ours.cost(ours.fast_bulk(4 * scale)),
         lambda: ours.cost(ours.fast_two_paths(3 * scale)),
     )
-    for name, costs, base in (("TCP", fast, slow), ("tunnel", fast_tunnel, tunnel)):
-        lines.append(
-            Line(
-                f"CPU per packet, {name} at 1 Gbit/s against 16 Mbit/s"
-                if name == "TCP"
-                else "CPU per packet, tunnel at 2 x 500 Mbit/s against 16 + 8",
-                f"{1e6 / rate(costs):.2f} us",
-                f"{1e6 / rate(base):.2f} us",
-                rate(base) / rate(costs),
-                1.3,
-                at_most=True,
-            )
-        )
+    lines.append(per_packet("TCP at 1 Gbit/s against 16 Mbit/s", fast, slow))
+    lines.append(per_packet("tunnel at 2 x 500 Mbit/s against 16 + 8", fast_tunnel, tunnel))
+    lines.append(memory_line(scale))
+    return [*lines, *security.lines(repetitions, scale)]
+
+
+def tunnel_line(costs: list[Cost]) -> Line:
+    """Judge how fast a tunnel is simulated."""
+    speed = median(cost.simulated_s / cost.cpu_s for cost in costs)
+    told, hops = f"{speed:.1f} simulated s per CPU s", f"{rate(costs) / 1e3:.0f} k hops/s"
+    return Line("tunnel over 16 + 8 Mbit/s", told, hops, speed, 40)
+
+
+def per_packet(name: str, fast: list[Cost], slow: list[Cost]) -> Line:
+    """Judge what a packet costs on a fast link against a slow one."""
+    mine, base = (f"{1e6 / rate(costs):.2f} us" for costs in (fast, slow))
+    return Line(f"CPU per packet, {name}", mine, base, rate(slow) / rate(fast), 1.3, at_most=True)
+
+
+def memory_line(scale: float) -> Line:
+    """Judge whether memory grows with the simulated time."""
     short, long = memory.peak_mib(round(60 * scale)), memory.peak_mib(round(600 * scale))
-    lines.append(
-        Line(
-            "peak memory, ten times the simulated time",
-            f"{long:.1f} MiB",
-            f"{short:.1f} MiB",
-            long / short,
-            1.1,
-            at_most=True,
-        )
-    )
-    return lines
+    name = "peak memory, ten times the simulated time"
+    return Line(name, f"{long:.1f} MiB", f"{short:.1f} MiB", long / short, 1.1, at_most=True)
 
 
 def main() -> None:

@@ -18,13 +18,14 @@ from typing import Any
 from emulation import addresses as at
 from emulation.capturing import UDP, Seen
 from emulation.doctor import SIPP
+from emulation.ends import HostedFlow
+from emulation.throughput import throughput
 from emulation.traffic import END_TIMEOUT, SERVER_TIMEOUT, Plan, Starter
 from emulation.waiting import wait_until
 from mpsim.errors import WorldError
 from mpsim.hosts.voip import RTP_HEADER, SPEECH_BYTES, keep_alive
-from mpsim.metrics import BIN
 from mpsim.result import SeriesRow
-from mpsim.units import BITS_PER_BYTE, MS_PER_S
+from mpsim.units import MS_PER_S
 from mpsim.voice import Listening
 
 PROGRAM = SIPP
@@ -38,19 +39,11 @@ _NUMBERS = 1 << 16  # RTP sequence numbers (RFC 3550, section 5.1)
 _VERSION_2 = 2
 
 
-class CallFlow:
-    """A call while the run goes on.
-
-    Parameters
-        plan: the flow
-        hosts: where programs are started
-        folder: of the run
-    """
+class CallFlow(HostedFlow):
+    """A call while the run goes on; its two ends are SIPp's."""
 
     def __init__(self, plan: Plan, hosts: Starter, folder: Path) -> None:
-        self.plan = plan
-        self._hosts = hosts
-        self._folder = folder
+        super().__init__(plan, hosts, folder)
         self._phones: dict[str, subprocess.Popen[bytes]] = {}
         assert plan.spec.hangup is not None  # the scenario filled it in
         self._interval, self._allowed = keep_alive(plan.spec.hangup)
@@ -218,17 +211,10 @@ class CallMeasure:
     def series(self) -> list[SeriesRow]:
         """Return throughput in bins, and the score of each second in both directions."""
         spec = self.plan.spec
-        name = f"flow/{spec.name}"
-        bins = [0] * round(self._end / BIN)
-        for when in self._media[spec.direction][1]:
-            if not math.isnan(when) and 0 <= when / BIN < len(bins):
-                bins[int(when / BIN)] += SPEECH_BYTES
-        rates = [
-            (round(number * BIN, 1), name, spec.direction, "throughput_bps", size * BITS_PER_BYTE / BIN)
-            for number, size in enumerate(bins)
-        ]
+        heard = ((when, SPEECH_BYTES) for when in self._media[spec.direction][1] if not math.isnan(when))
+        rates = throughput(spec, heard, self._end)
         scores = [
-            (t, name, direction, "mos", value)
+            (t, f"flow/{spec.name}", direction, "mos", value)
             for direction in self._media
             for t, value in self._listening(direction).windows(self._end)
         ]

@@ -8,10 +8,10 @@ from typing import Any
 from emulation import addresses as at
 from emulation.echo import MESSAGE, name_of
 from emulation.ends import ProgramFlow
+from emulation.throughput import throughput
 from emulation.traffic import Plan
-from mpsim.metrics import BIN, answer_times, answers_row
+from mpsim.metrics import answer_times, answers_row
 from mpsim.result import SeriesRow
-from mpsim.units import BITS_PER_BYTE
 
 MODULE = "emulation.echo"
 
@@ -79,15 +79,7 @@ class EchoMeasure:
 
     def series(self) -> list[SeriesRow]:
         """Return throughput in bins, and the longest time to an answer of the requests of each bin."""
-        bins = [0] * round(self._end / BIN)
-        for when in self._answered:
-            position = int(when / BIN)
-            if position < len(bins):
-                bins[position] += MESSAGE
-        name, direction = f"flow/{self.plan.spec.name}", self.plan.spec.direction
-        rates = [
-            (round(number * BIN, 1), name, direction, "throughput_bps", size * BITS_PER_BYTE / BIN)
-            for number, size in enumerate(bins)
-        ]
+        spec = self.plan.spec
+        rates = throughput(spec, ((when, MESSAGE) for when in self._answered), self._end)
         times = answer_times(self._asked, self._answered, self._end)
-        return [*rates, *((t, name, direction, "answer_time_s", longest) for t, longest in times)]
+        return [*rates, *((t, f"flow/{spec.name}", spec.direction, "answer_time_s", longest) for t, longest in times)]

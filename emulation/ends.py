@@ -1,4 +1,4 @@
-"""A flow whose two ends are programs of their own (echo.py, replay.py), as the run sees it."""
+"""A flow whose ends run in hosts and write into the run's folder, as the run sees it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from emulation.program import Program
 from emulation.traffic import Plan, Starter
 
 
-class ProgramFlow:
-    """A flow while the run goes on; what its ends are called is the flow's own matter.
+class HostedFlow:
+    """A flow while the run goes on.
 
     Parameters
         plan: the flow
@@ -23,6 +23,13 @@ class ProgramFlow:
         self.plan = plan
         self._hosts = hosts
         self._folder = folder
+
+
+class ProgramFlow(HostedFlow):
+    """A flow whose two ends are programs of their own (echo.py, replay.py); what they are called is its own matter."""
+
+    def __init__(self, plan: Plan, hosts: Starter, folder: Path) -> None:
+        super().__init__(plan, hosts, folder)
         self._ends: dict[str, Program] = {}
 
     def _start_program(self, host: str, name: str, module: str, *arguments: str) -> Program:

@@ -89,7 +89,8 @@ class Portal:
         )
         self._received = [0] * len(self._channels)
         self._sent = [0] * len(self._channels)
-        self._series: list[tuple[float, int, float, float, float]] = []  # bin start, path, cwnd, srtt, up
+        # Bin start, path, cwnd, srtt, up, weight where the scheduler has one.
+        self._series: list[tuple[float, int, float, float, float, float | None]] = []
         self._snapshots: list[dict[str, Any]] = []
         self._srtt: list[list[float]] = [[] for _ in self._channels]
 
@@ -202,7 +203,8 @@ class Portal:
     def _sample(self, now: float) -> None:
         measured = self._begin < now <= self._end + BIN / 2
         for path in self.endpoint.paths:
-            self._series.append((now - BIN, path.index, path.cwnd, path.srtt, float(path.up)))
+            weight = self.endpoint.dispatch.scheduler.weight(path)
+            self._series.append((now - BIN, path.index, path.cwnd, path.srtt, float(path.up), weight))
             if measured and path.srtt:
                 self._srtt[path.index].append(path.srtt)
         self._drain_traces()

@@ -117,12 +117,13 @@ def series(scenario: Scenario, records: Mapping[str, Any]) -> Iterable[SeriesRow
                 yield from _path_series(f"path/{spec.name}", SENDS[side], samples)
 
 
-def _path_series(entity: str, direction: str, samples: list[list[float]]) -> Iterable[SeriesRow]:
-    for number, metric in enumerate(("cwnd_bytes", "srtt_s", "up"), 2):
+def _path_series(entity: str, direction: str, samples: list[list[Any]]) -> Iterable[SeriesRow]:
+    for number, metric in enumerate(("cwnd_bytes", "srtt_s", "up", "weight"), 2):
         for row in samples:
-            # An unlimited window has no number in a table.
-            value = row[number] if row[number] != float("inf") else -1.0
-            yield (round(row[0], 1), entity, direction, metric, value)
+            if row[number] is not None:  # few schedulers have weights
+                # An unlimited window has no number in a table.
+                value = row[number] if row[number] != float("inf") else -1.0
+                yield (round(row[0], 1), entity, direction, metric, value)
 
 
 def tunnel_row(scenario: Scenario, records: Mapping[str, Any], folder: Path) -> dict[str, Any] | None:

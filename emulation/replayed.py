@@ -8,8 +8,9 @@ from typing import Any
 
 from emulation.ends import ProgramFlow
 from emulation.replay import end_hosts
+from emulation.throughput import throughput
 from emulation.traffic import Plan, Starter
-from mpsim.metrics import BIN, percentiles
+from mpsim.metrics import percentiles
 from mpsim.result import SeriesRow
 from mpsim.units import BITS_PER_BYTE
 
@@ -17,13 +18,7 @@ MODULE = "emulation.replay"
 
 
 class ReplayedFlow(ProgramFlow):
-    """A replayed flow while the run goes on; its schedule was written before, its ends are "send" and "receive".
-
-    Parameters
-        plan: the flow
-        hosts: where programs are started
-        folder: of the run
-    """
+    """A replayed flow while the run goes on; its schedule was written before, its ends are "send" and "receive"."""
 
     def __init__(self, plan: Plan, hosts: Starter, folder: Path) -> None:
         super().__init__(plan, hosts, folder)
@@ -83,16 +78,8 @@ class ReplayedMeasure:
 
     def series(self) -> list[SeriesRow]:
         """Return the flow's throughput in bins, each named by its beginning."""
-        bins = [0] * round(self._end / BIN)
-        for when, payload in zip(self._received["times"], self._received["payloads"], strict=True):
-            position = int((when - self._origin) / BIN)
-            if position < len(bins):
-                bins[position] += payload
-        name, direction = f"flow/{self.plan.spec.name}", self.plan.spec.direction
-        return [
-            (round(number * BIN, 1), name, direction, "throughput_bps", size * BITS_PER_BYTE / BIN)
-            for number, size in enumerate(bins)
-        ]
+        times = (when - self._origin for when in self._received["times"])
+        return throughput(self.plan.spec, zip(times, self._received["payloads"], strict=True), self._end)
 
 
 def _row(sent: dict[str, Any], received: dict[str, Any], begin: float, end: float) -> dict[str, Any]:

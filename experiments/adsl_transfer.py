@@ -15,22 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.base import (
-    EMULATION,
-    Outcome,
-    Spread,
-    Timing,
-    Trial,
-    left_out,
-    run_rows,
-    run_trials,
-    scenario_of,
-    values_of,
-    worlds_of,
-    write_table,
-)
+from experiments.base import EMULATION, Outcome, Timing, Trial, left_out, run_trials, spread_of, worlds_of, write_runs
 from experiments.drawing import bar_rows
-from experiments.tables import as_text
+from experiments.tables import as_text, write_table
 from mpsim.units import BITS_PER_BYTE, format_rate, format_size
 
 LINES = {"adsl1": (8.4e6, 0.79e6), "adsl2": (8.7e6, 0.75e6)}  # bit/s down, up
@@ -116,14 +103,12 @@ def raw_scenario(case: Case, direction: str, megabytes: float) -> dict[str, Any]
 def trials_of(extents: Mapping[str, Extent], worlds: Sequence[str]) -> list[Trial]:
     """Give every run; a repetition is complete before the next begins."""
     return [
-        Trial(
-            {"direction": direction, "case": case.label, "repetition": repetition},
+        Trial.of(
+            raw_scenario(case, direction, extents[world].megabytes[direction]),
+            {"direction": direction, "case": case.label},
+            extents[world].timing(direction),
             world,
-            scenario_of(
-                raw_scenario(case, direction, extents[world].megabytes[direction]),
-                extents[world].timing(direction),
-                seed=repetition,
-            ),
+            repetition,
         )
         for world in worlds
         for repetition in range(1, extents[world].repetitions + 1)
@@ -143,7 +128,7 @@ def summarise(
             bits = extents[world].megabytes[direction] * 2**20 * BITS_PER_BYTE
             known = [case for case in CASES if world != EMULATION or case.emulated]
             place = {"world": world, "direction": direction}
-            times = {one.label: Spread.of(values_of(outcomes, COMPLETION, **place, case=one.label)) for one in known}
+            times = {one.label: spread_of(outcomes, COMPLETION, **place, case=one.label) for one in known}
             best = min(spread.median for name, spread in times.items() if name in ALONE)
             blog = max(_blog(case, direction) for case in CASES if case.label in ALONE)
             rows += [
@@ -181,7 +166,7 @@ class AdslTransfer:
         worlds = worlds_of(world)
         outcomes = run_trials(trials_of(extents, worlds), out, "ADSL transfer", strict=False)
         rows = summarise(outcomes, extents, worlds)
-        write_table(out / "runs.csv", run_rows(outcomes, {"completion_s": COMPLETION}))
+        write_runs(out, outcomes, {"completion_s": COMPLETION})
         write_table(out / "summary.csv", rows)
         written = [f"{name}: {path}" for name, path in draw(rows, out).items()]
         written.append(f"CSV: {out / 'summary.csv'} (every run: {out / 'runs.csv'})")

@@ -8,7 +8,6 @@ one after the other, because they share the machine's clock and cores; simulated
 from __future__ import annotations
 
 import copy
-import csv
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 import numpy as np
 
+from experiments.tables import write_table
 from mpsim.errors import WorldError
 from mpsim.progress import Bar
 from mpsim.runs import Run
@@ -62,6 +62,11 @@ class Trial:
     labels: Labels
     world: str
     scenario: Scenario
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any], labels: Labels, timing: Timing, world: str, repetition: int) -> Trial:
+        """Make one repetition of a scenario's mapping; its number is its seed, and its last label."""
+        return cls({**labels, "repetition": repetition}, world, scenario_of(raw, timing, seed=repetition))
 
     @property
     def told(self) -> str:
@@ -201,21 +206,16 @@ def values_of(outcomes: Iterable[Outcome], key: str, **labels: Any) -> list[floa
     return found
 
 
+def spread_of(outcomes: Iterable[Outcome], key: str, **labels: Any) -> Spread:
+    """Summarise one number of all believed outcomes with these labels."""
+    return Spread.of(values_of(outcomes, key, **labels))
+
+
 def left_out(outcomes: Sequence[Outcome]) -> list[str]:
     """Say how many runs no median has, and below it which these are and why."""
     out = [one for one in outcomes if not one.believed]
     told = f"{len(out)} of {len(outcomes)} runs stay out of the medians (failed, or not to be believed)"
     return [told, *(f"  {one.trial.told}: {one.why_not}" for one in out)]
-
-
-def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as CSV; the columns are those of all rows, in the order they first appear."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def run_rows(outcomes: Iterable[Outcome], numbers: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -226,3 +226,8 @@ def run_rows(outcomes: Iterable[Outcome], numbers: Mapping[str, str]) -> list[di
         values = {column: outcome.number(key) for column, key in numbers.items()}
         rows.append({**head, "valid": outcome.row.valid, **values, "why_not": outcome.why_not})
     return rows
+
+
+def write_runs(folder: Path, outcomes: Iterable[Outcome], numbers: Mapping[str, str]) -> None:
+    """Write runs.csv, a row an outcome; ``numbers`` as for `run_rows`."""
+    write_table(folder / "runs.csv", run_rows(outcomes, numbers))

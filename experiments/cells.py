@@ -94,7 +94,7 @@ def trials_of(world: str, timing: Timing, cells: Iterable[tuple[Mapping[str, Any
     """Give every repetition of each (labels, scenario's mapping)."""
     listed = list(cells)
     return [
-        Trial({**labels, "repetition": repetition}, world, scenario_of(raw, timing, seed=repetition))
+        Trial.of(raw, labels, timing, world, repetition)
         for repetition in range(1, timing.repetitions + 1)
         for labels, raw in listed
     ]

@@ -1,7 +1,8 @@
 """Each congestion control alone on one link, and beside it what Linux makes of the same link.
 
 One TCP flow over 16 Mbit/s for each of three round-trip times, five probabilities of loss and two queues: its goodput
-and the delay of the link's queue. The kernel's reno, cubic and bbr are measured in emulation over the same links
+and the delay of the link's queue. A run has a link and a flow for each round-trip time, which share nothing: emulation
+takes as long as the clock does. The kernel's reno, cubic and bbr are measured in emulation over the same links
 (``--world emulation`` writes kernel.csv); where nobody has done so in the folder, the committed measurement counts.
 
 Criterion: the simulated goodput is within 10 % of the kernel's median (bbr: 15 %) in each cell of at most 1 % loss, or
@@ -10,52 +11,40 @@ the 95 % bootstrap interval of their difference has room for none.
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments import bootstrap, matrix
-from experiments.base import (
-    EMULATION,
-    Outcome,
-    Spread,
-    Timing,
-    Trial,
-    left_out,
-    run_rows,
-    run_trials,
-    scenario_of,
-    values_of,
-    worlds_of,
-    write_table,
+from experiments import matrix
+from experiments.base import EMULATION, Outcome, Timing, Trial, left_out, run_trials, worlds_of, write_runs
+from experiments.kernel_comparison import (
+    DIRECTION,
+    JUDGED_LOSS,
+    ROUND_TRIPS,
+    RUN_NUMBERS,
+    Measured,
+    Place,
+    compare,
+    measured_rows,
 )
-from experiments.tables import as_markdown, as_text
+from experiments.tables import as_markdown, as_text, write_table
 from mpsim.errors import WorldError
 from mpsim.tunnel.congestion import controllers
 from mpsim.worlds import SIMULATION
 
 RATE = "16Mbit"
-ROUND_TRIPS = (20, 50, 100)  # ms
 LOSSES = (0.0, 0.001, 0.005, 0.01, 0.03)  # of the data's direction
 QUEUES = {"1bdp": "1 BDP", "100p": "100 packets"}
 KERNEL = ("newreno", "cubic", "bbr")
-LIMITS = {"newreno": 0.10, "cubic": 0.10, "bbr": 0.15}
-JUDGED_LOSS = 0.01  # at most
 UNLIMITED = "none"  # has no window: the receiver's would be measured
-DIRECTION = "inbound"
-FULL = Timing(warmup=5.0, duration=30.0, repetitions=5)
-QUICK = Timing(warmup=2.0, duration=5.0, repetitions=1)
+FULL = dict.fromkeys((SIMULATION, EMULATION), Timing(5.0, 30.0, repetitions=3))
+QUICK = dict.fromkeys(FULL, Timing(2.0, 5.0, repetitions=1))
 STEADY_REPETITIONS = 2  # without random loss only the start differs
-GOODPUT, DELAY = "flow.download.goodput_bps", f"link.link.{DIRECTION}.queue_delay_s.p50"
-NUMBERS = {"goodput_bps": GOODPUT, "queue_delay_s": DELAY}
-PLACE = ("congestion", "round_trip_ms", "loss", "queue")
+UNJUDGED_REPETITIONS = 1  # of what the kernel has no counterpart to here
 COMMITTED = Path(__file__).parents[1] / "results" / "congestion" / "kernel.csv"
 BPS_PER_MBIT = 1e6
 MS_PER_S = 1e3
-
-Place = tuple[str, int, float, str]
 
 
 def simulated_controls() -> list[str]:
@@ -77,32 +66,41 @@ def kernel_controls() -> list[str]:
     return found
 
 
-def raw_scenario(congestion: str, round_trip_ms: int, loss: float, queue: str) -> dict[str, Any]:
+def raw_scenario(congestion: str, loss: float, queue: str) -> dict[str, Any]:
     """Give one scenario as a mapping."""
-    wire = {
-        "name": "link",
-        "rate": RATE,
-        "delay": f"{round_trip_ms / 2:g}ms",
-        "queue": queue,
-        "loss": {"down": loss, "up": 0.0},
-    }
-    flow = {"name": "download", "kind": "tcp", "congestion": congestion, "direction": DIRECTION}
-    return {"name": "congestion", "link": [wire], "flow": [flow]}
+    links = [
+        {"name": name, "rate": RATE, "delay": f"{ms / 2:g}ms", "queue": queue, "loss": {"down": loss, "up": 0.0}}
+        for ms, name in ROUND_TRIPS.items()
+    ]
+    flows = [
+        {"name": name, "kind": "tcp", "congestion": congestion, "direction": DIRECTION, "via": name}
+        for name in ROUND_TRIPS.values()
+    ]
+    return {"name": "congestion", "link": links, "flow": flows}
 
 
-def trials_of(timing: Timing, worlds: Sequence[str]) -> list[Trial]:
+def trials_of(timings: Mapping[str, Timing], worlds: Sequence[str]) -> list[Trial]:
     """Give every run; a repetition is complete before the next begins."""
     return [
-        Trial(
-            {**dict(zip(PLACE, place, strict=True)), "repetition": repetition},
+        Trial.of(
+            raw_scenario(control, loss, queue),
+            {"congestion": control, "loss": loss, "queue": queue},
+            timings[world],
             world,
-            scenario_of(raw_scenario(*place), timing, seed=repetition),
+            repetition,
         )
         for world in worlds
-        for repetition in range(1, timing.repetitions + 1)
-        for place in _places(kernel_controls() if world == EMULATION else simulated_controls())
-        if place[2] or repetition <= STEADY_REPETITIONS
+        for repetition in range(1, timings[world].repetitions + 1)
+        for queue in QUEUES
+        for loss in LOSSES
+        for control in (kernel_controls() if world == EMULATION else simulated_controls())
+        if repetition <= _repetitions(control, loss, timings[world])
     ]
+
+
+def _repetitions(control: str, loss: float, timing: Timing) -> int:
+    most = timing.repetitions if control in KERNEL else UNJUDGED_REPETITIONS
+    return most if loss else min(most, STEADY_REPETITIONS)
 
 
 def _places(controls: Sequence[str]) -> Iterator[Place]:
@@ -111,86 +109,6 @@ def _places(controls: Sequence[str]) -> Iterator[Place]:
             for round_trip in ROUND_TRIPS:
                 for control in controls:
                     yield control, round_trip, loss, queue
-
-
-class Measured:
-    """What the kernel did, run by run, as kernel.csv holds it."""
-
-    def __init__(self, rows: Sequence[Mapping[str, str]] = ()) -> None:
-        self.rows = rows
-
-    @classmethod
-    def read(cls, *paths: Path) -> Measured:
-        """Read the first of these files that is there; nothing, if none is."""
-        for path in paths:
-            if path.exists():
-                with path.open(newline="", encoding="utf-8") as file:
-                    return cls(list(csv.DictReader(file)))
-        return cls()
-
-    def values(self, place: Place, column: str) -> list[float]:
-        """Give a number of each run at a place."""
-        control, round_trip, loss, queue = place
-        return [
-            float(row[column])
-            for row in self.rows
-            if (row["congestion"], row["queue"]) == (control, queue)
-            and int(row["round_trip_ms"]) == round_trip
-            and math.isclose(float(row["loss"]), loss)
-        ]
-
-    @property
-    def kernels(self) -> str:
-        """The kernels that were measured."""
-        return ", ".join(dict.fromkeys(row["kernel"] for row in self.rows))
-
-
-def measured_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Give the rows of kernel.csv: the believed runs in emulation."""
-    return [
-        {
-            "kernel": one.data["versions"]["kernel"],
-            **one.trial.labels,
-            **{column: one.number(key) for column, key in NUMBERS.items()},
-        }
-        for one in outcomes
-        if one.trial.world == EMULATION and one.believed
-    ]
-
-
-def compare(outcomes: Sequence[Outcome], kernel: Measured) -> list[dict[str, Any]]:
-    """Give one row a cell: both sides' medians, their difference, its interval, and a verdict."""
-    return [_row(place, outcomes, kernel) for place in _places(simulated_controls())]
-
-
-def _row(place: Place, outcomes: Sequence[Outcome], kernel: Measured) -> dict[str, Any]:
-    labels = dict(zip(PLACE, place, strict=True))
-    goodput = values_of(outcomes, GOODPUT, world=SIMULATION, **labels)
-    theirs = kernel.values(place, "goodput_bps")
-    low, high = bootstrap.interval(goodput, theirs)
-    row = {
-        **labels,
-        "goodput_bps": Spread.of(goodput).median,
-        "queue_delay_s": Spread.of(values_of(outcomes, DELAY, world=SIMULATION, **labels)).median,
-        "n": len(goodput),
-        "kernel_goodput_bps": Spread.of(theirs).median,
-        "kernel_queue_delay_s": Spread.of(kernel.values(place, "queue_delay_s")).median,
-        "kernel_n": len(theirs),
-        "difference": bootstrap.relative_difference(goodput, theirs),
-        "low": low,
-        "high": high,
-    }
-    return {**row, "verdict": verdict(row)}
-
-
-def verdict(row: Mapping[str, Any]) -> str:
-    """Judge a cell: "within" its limit, "not shown" to be beyond it, or "BEYOND"; empty if not judged."""
-    apart = row["difference"]
-    if math.isnan(apart) or row["loss"] > JUDGED_LOSS:
-        return ""
-    if abs(apart) <= LIMITS[row["congestion"]]:
-        return "within"
-    return "not shown" if row["low"] <= 0 <= row["high"] else "BEYOND"
 
 
 class Congestion:
@@ -202,14 +120,15 @@ class Congestion:
 
     def run(self, world: str, out: Path, quick: bool) -> str:
         """Run, write runs.csv, congestion.csv, congestion.md and a figure (and kernel.csv); give the table."""
-        timing = QUICK if quick else FULL
+        timings = QUICK if quick else FULL
+        timing = timings[SIMULATION]
         worlds = worlds_of(world)
-        outcomes = run_trials(trials_of(timing, worlds), out, "congestion")
-        write_table(out / "runs.csv", run_rows(outcomes, NUMBERS))
+        outcomes = run_trials(trials_of(timings, worlds), out, "congestion")
+        write_runs(out, outcomes, RUN_NUMBERS)
         if EMULATION in worlds:
             write_table(out / "kernel.csv", measured_rows(outcomes))
         kernel = Measured.read(out / "kernel.csv", COMMITTED)
-        rows = [row for row in compare(outcomes, kernel) if row["n"] or row["kernel_n"]]
+        rows = [row for row in compare(_places(simulated_controls()), outcomes, kernel) if row["n"] or row["kernel_n"]]
         write_table(out / "congestion.csv", rows)
         files = draw(rows, out / "congestion", timing)
         missing = [name for name in KERNEL if name not in kernel_controls()] if EMULATION in worlds else []

@@ -18,14 +18,13 @@ from experiments.base import (
     Timing,
     Trial,
     left_out,
-    run_rows,
     run_trials,
     scenario_of,
-    values_of,
+    spread_of,
     worlds_of,
+    write_runs,
 )
-from experiments.base import write_table as write_csv
-from experiments.tables import as_text
+from experiments.tables import as_text, write_table
 from mpsim.units import format_rate
 
 BPS_PER_MBIT = 1e6
@@ -69,8 +68,8 @@ class EqualLinks:
         outcomes = run_trials(trials, out, "equal links")
         rows = summarise(outcomes, worlds_of(world))
         limits = framing_limits(timing)
-        write_csv(out / "runs.csv", run_rows(outcomes, {"goodput_bps": GOODPUT}))
-        write_csv(out / "summary.csv", rows)
+        write_runs(out, outcomes, {"goodput_bps": GOODPUT})
+        write_table(out / "summary.csv", rows)
         files = _draw(rows, limits, out, timing)
         verdicts = [line for one in worlds_of(world) for line in judge(rows, one)]
         written = [f"{name}: {path}" for name, path in files.items()]
@@ -89,10 +88,12 @@ def raw_scenario(case: Case, speed: float, direction: str) -> dict[str, Any]:
 def trials_of(timing: Timing, worlds: Sequence[str]) -> list[Trial]:
     """Give every run; a repetition is complete before the next begins."""
     return [
-        Trial(
-            {"speed": name, "direction": direction, "case": case.label, "repetition": repetition},
+        Trial.of(
+            raw_scenario(case, speed, direction),
+            {"speed": name, "direction": direction, "case": case.label},
+            timing,
             world,
-            scenario_of(raw_scenario(case, speed, direction), timing, seed=repetition),
+            repetition,
         )
         for world in worlds
         for repetition in range(1, timing.repetitions + 1)
@@ -110,7 +111,7 @@ def summarise(outcomes: Sequence[Outcome], worlds: Sequence[str]) -> list[dict[s
             for direction in DIRECTIONS:
                 for case in CASES:
                     labels = {"world": world, "speed": name, "direction": direction, "case": case.label}
-                    spread = Spread.of(values_of(outcomes, GOODPUT, **labels))
+                    spread = spread_of(outcomes, GOODPUT, **labels)
                     rows.append({**labels, **_numbers(spread, speed * case.factor * case.links)})
     return rows
 

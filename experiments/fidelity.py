@@ -13,20 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.base import (
-    EMULATION,
-    Outcome,
-    Spread,
-    Timing,
-    Trial,
-    run_rows,
-    run_trials,
-    scenario_of,
-    values_of,
-    write_table,
-)
+from experiments.base import EMULATION, Outcome, Spread, Timing, Trial, run_trials, scenario_of, values_of, write_runs
 from experiments.reproduce import Options, answer
-from experiments.tables import as_markdown, as_text
+from experiments.tables import as_markdown, as_text, write_table
 from experiments.targets import differences
 from mpsim.errors import WorldError
 from mpsim.summary import flow_limit
@@ -109,9 +98,7 @@ class Fidelity:
         timing = QUICK if quick else FULL
         trials = trials_of(timing)
         outcomes = run_trials(trials, out, "fidelity")
-        write_table(
-            out / "runs.csv", run_rows(outcomes, {"goodput_bps": GOODPUT, "ping_p50_s": PING, "tries": "tries"})
-        )
+        write_runs(out, outcomes, {"goodput_bps": GOODPUT, "ping_p50_s": PING, "tries": "tries"})
         return "\n".join([report(outcomes, out, timing), evaluated(out, quick)])
 
 
@@ -148,9 +135,9 @@ def trials_of(timing: Timing) -> list[Trial]:
                 warmup, duration = SHORTER.get(traffic, (timing.warmup, timing.duration))
                 times = Timing(min(warmup, timing.warmup), min(duration, timing.duration), 1)
                 for setup in SETUPS:
-                    scenario = scenario_of(raw_scenario(setup, traffic, direction), times, seed=repetition)
+                    raw = raw_scenario(setup, traffic, direction)
                     labels = {"setup": setup.label, "traffic": traffic, "direction": direction}
-                    trials.append(Trial({**labels, "repetition": repetition}, world, scenario))
+                    trials.append(Trial.of(raw, labels, times, world, repetition))
     return trials
 
 

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.base import write_table
 from experiments.criterion import Answer, Criterion, Picture, Runs, Status, Table, UnshownError
-from experiments.tables import as_markdown
+from experiments.tables import as_markdown, write_table
 from experiments.targets import targets
 from mpsim.plot import DPI
 from mpsim.result import versions

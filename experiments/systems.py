@@ -18,20 +18,19 @@ from experiments import fluctuating, matrix
 from experiments.base import (
     EMULATION,
     Outcome,
-    Spread,
     Timing,
     Trial,
     left_out,
-    run_rows,
     run_trials,
-    scenario_of,
+    spread_of,
     values_of,
     worlds_of,
-    write_table,
+    write_runs,
 )
-from experiments.tables import as_text
+from experiments.tables import as_text, write_table
 from mpsim.systems import BEST_LINK, MPTCP, SYSTEMS
 from mpsim.units import format_rate
+from mpsim.worlds import SIMULATION
 
 DIRECTION = "inbound"
 DELAY = "10ms"
@@ -45,8 +44,9 @@ MOBILE = "mobile"
 TRAFFIC = ("tcp", "udp")
 # The model in simulation; Linux emulated only speaks Multipath TCP itself, and couples no windows.
 SIMULATED_ONLY = (MPTCP, "openvpn-over-mptcp", "socks-over-mptcp")
-FULL = Timing(warmup=5.0, duration=20.0, repetitions=5)
-QUICK = Timing(warmup=2.0, duration=6.0, repetitions=1)
+# Emulated, a repetition takes two hours of a clock that cannot be turned; these times make it forty minutes.
+FULL = {SIMULATION: Timing(5.0, 20.0, repetitions=3), EMULATION: Timing(2.0, 6.0, repetitions=1)}
+QUICK = dict.fromkeys(FULL, Timing(2.0, 6.0, repetitions=1))
 
 GOODPUT = "flow.download.goodput_bps"
 CAPACITY = f"aggregation.{DIRECTION}.capacity_bps"
@@ -128,17 +128,19 @@ def raw_scenario(situation: Situation, entry: Entry, traffic: str, timing: Timin
     return raw
 
 
-def trials_of(timing: Timing, worlds: Sequence[str], folder: Path) -> list[Trial]:
+def trials_of(timings: Mapping[str, Timing], worlds: Sequence[str], folder: Path) -> list[Trial]:
     """Give every run; a repetition is complete before the next begins."""
     found = situations(folder)
     return [
-        Trial(
-            {"system": entry.name, "situation": one.name, "traffic": traffic, "repetition": repetition},
+        Trial.of(
+            raw_scenario(one, entry, traffic, timings[world]),
+            {"system": entry.name, "situation": one.name, "traffic": traffic},
+            timings[world],
             world,
-            scenario_of(raw_scenario(one, entry, traffic, timing), timing, seed=repetition),
+            repetition,
         )
         for world in worlds
-        for repetition in range(1, timing.repetitions + 1)
+        for repetition in range(1, timings[world].repetitions + 1)
         for one in found
         for entry in ENTRIES
         if world != EMULATION or entry.name not in SIMULATED_ONLY
@@ -156,8 +158,8 @@ def summarise(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
         labels = {"world": world, "system": system, "situation": situation}
         row: dict[str, Any] = dict(labels)
         for column, key in NUMBERS.items():
-            row[column] = Spread.of(values_of(outcomes, key, **labels, traffic=OF_TRAFFIC.get(column, "tcp"))).median
-        goodput = Spread.of(values_of(outcomes, GOODPUT, **labels, traffic="tcp"))
+            row[column] = spread_of(outcomes, key, **labels, traffic=OF_TRAFFIC.get(column, "tcp")).median
+        goodput = spread_of(outcomes, GOODPUT, **labels, traffic="tcp")
         row |= {"goodput_p25_bps": goodput.low, "goodput_p75_bps": goodput.high, "n": goodput.count}
         row["share"] = goodput.median / _capacity(outcomes, world, situation)
         if np.isnan(row["in_order_p95_s"]):
@@ -188,16 +190,16 @@ class Systems:
 
     def run(self, world: str, out: Path, quick: bool) -> str:
         """Run, write runs.csv, summary.csv and a figure for each world to ``out``, and give the table."""
-        timing = QUICK if quick else FULL
+        timings = QUICK if quick else FULL
         worlds = worlds_of(world)
-        outcomes = run_trials(trials_of(timing, worlds, out / "traces"), out, "systems", strict=False)
+        outcomes = run_trials(trials_of(timings, worlds, out / "traces"), out, "systems", strict=False)
         rows = summarise(outcomes)
-        write_table(out / "runs.csv", run_rows(outcomes, NUMBERS))
+        write_runs(out, outcomes, NUMBERS)
         write_table(out / "summary.csv", rows)
         _, recorded = fluctuating.pair(out / "traces")
         written = []
         for one in worlds:
-            files = draw([row for row in rows if row["world"] == one], out / f"systems-{one}", timing, recorded)
+            files = draw([row for row in rows if row["world"] == one], out / f"systems-{one}", timings[one], recorded)
             written += [f"{name}: {path}" for name, path in files.items()]
         written.append(f"CSV: {out / 'summary.csv'} (every run: {out / 'runs.csv'})")
         return "\n".join([table(rows), *left_out(outcomes), *written])

@@ -1,9 +1,12 @@
-"""A table as text for a terminal, and as Markdown for a page."""
+"""A table as text for a terminal, as Markdown for a page, and as CSV for programs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Mapping, Sequence
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 WIDE = 400  # columns; the terminal may wrap, a file must not
 
@@ -29,6 +32,16 @@ def as_markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Give the same as Markdown."""
     sides = ["--:" if all(map(_is_number, column)) else "---" for column in _columns(headings, rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (headings, sides, *rows))
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as CSV; the columns are those of all rows, in the order they first appear."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[list[str]]:

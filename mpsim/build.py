@@ -248,11 +248,12 @@ def build_guard(
     epoch: int,
     overheads: Sequence[int],
     entropy: Callable[[int], bytes] | None = None,
+    started: int = 0,
 ) -> Guard | None:
     """Return what secures one end of the scenario's tunnel; None in mode "none".
 
     The identities of a scenario come from its seed: they protect a measurement. What is drawn for each session is
-    `entropy`'s, by default (a simulation) from the seed, too.
+    `entropy`'s, by default (a simulation) from the seed, too. started: the time of day when the clock was 0, ns.
     """
     assert scenario.tunnel is not None
     if scenario.tunnel.mode == "none":
@@ -269,6 +270,7 @@ def build_guard(
         epoch=epoch,
         entropy=entropy or stream(scenario.seed, "entropy", side, str(epoch)).randbytes,
         initiates=side == "local",
+        started=started,
     )
 
 
@@ -279,13 +281,14 @@ def build_endpoint(
     epoch: int,
     random_seed: int | None = None,
     entropy: Callable[[int], bytes] | None = None,
+    started: int = 0,
     guard: Guard | None = None,
 ) -> Endpoint:
     """Return one end of the scenario's tunnel.
 
     epoch: 32 bits that differ from this end's last session; random_seed: default the scenario's; entropy: what
-    sessions' keys are made of, by default from the seed; guard: instead of the scenario's own. Raises ValueError
-    without a tunnel.
+    sessions' keys are made of, by default from the seed; started: the time of day when the driver's clock was 0, ns;
+    guard: instead of the scenario's own. Raises ValueError without a tunnel.
     """
     tunnel = scenario.tunnel
     if tunnel is None:
@@ -325,7 +328,16 @@ def build_endpoint(
         repairs=[repairs.create(spec, folder) for spec in tunnel.repair],
         repair_patience=_repair_patience(tunnel, paths),
         guard=guard
-        or build_guard(scenario, side, epoch=epoch, overheads=[path.overhead for path in paths], entropy=entropy),
+        or build_guard(
+            scenario,
+            side,
+            epoch=epoch,
+            overheads=[path.overhead for path in paths],
+            entropy=entropy,
+            started=started,
+        ),
+        backpressure=tunnel.backpressure == "rwnd",
+        fastest_feedback=tunnel.feedback == "fastest",
     )
 
 

@@ -284,6 +284,20 @@ def _unit(column: str) -> tuple[str, float]:
     return column, 1.0
 
 
+def capacities(traces: Sequence[tuple[str, Sequence[float], float]]) -> Figure:
+    """Draw capacity over time, a panel each trace: its name, its rates (bit/s), and how long each lasts (s)."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 0.5 + 1.6 * len(traces)), layout="constrained")
+        rooms = figure.subplots(len(traces), 1, squeeze=False)[:, 0]
+        for room, (name, rates, step), colour in zip(rooms, traces, COLOURS * len(traces), strict=False):
+            edges = np.arange(len(rates) + 1) * step
+            room.stairs(np.asarray(rates) / BPS_PER_MBIT, edges, fill=True, color=colour)
+            room.set(xlim=(0, edges[-1]), ylim=(0, None), ylabel="Mbit/s")
+            room.set_title(name, loc="left")
+        rooms[-1].set_xlabel("time, s")
+    return figure
+
+
 def save(figure: Figure, path: Path) -> dict[str, Path]:
     """Write ``path``.png (200 dpi) and ``path``.pdf, without the time of day in them; give both by kind."""
     path.parent.mkdir(parents=True, exist_ok=True)

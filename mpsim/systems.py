@@ -46,6 +46,15 @@ INGRESS_QUEUE: Mapping[str, Mapping[str, Any]] = {
     "fq-codel": {"size": "10240p", "target": "5ms", "interval": "100ms", "flows": 1024},
 }
 
+# Our tunnel for links that fluctuate: windows from what each path lately delivered, losses and silences made good by
+# the other paths, resequencing that knows what is repaired.
+_BRAID: Mapping[str, Any] = {
+    "scheduler": "greedy",
+    "congestion": "recent-rate",
+    "reorder": {"mode": "detect", "timeout": "400ms"},
+    "repair": ["retransmit", {"name": "reinject", "silence": 0.2, "age": 0.2}],
+}
+
 # Run without a tunnel: over the first link, or over the one with the most capacity.
 DIRECT = "direct"
 BEST_LINK = "best-link"
@@ -111,6 +120,14 @@ SYSTEMS: Mapping[str, System] = {
     "mptunnel": System(
         "github.com/greensea/mptunnel: every datagram on every path, the first copy wins",
         {"scheduler": "redundant", **_PLAIN},
+    ),
+    "braid": System(
+        "our tunnel for links that fluctuate: the sum at a low delay; inner TCP is held back by its receive window",
+        {**_BRAID, "queue": {"kind": "droptail", "size": "1000p"}, "backpressure": "rwnd"},
+    ),
+    "braid-aqm": System(
+        "the same for flows whose TCP headers cannot be read: inner TCP is held back by CoDel",
+        {**_BRAID, "queue": {"kind": "codel", "target": "80ms", "interval": "300ms"}},
     ),
     "netcombiner": System(
         "the dissertation's tunnel: a shared queue, a window per path halved on a NACK, no resequencing", _NETCOMBINER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mpsim.tunnel.congestion import AckSample, CongestionController
+from mpsim.tunnel.congestion import AckSample, CongestionController, Siblings, controllers
 
 MSS = 1000
 
@@ -23,6 +23,20 @@ def sample(now: float, rtt: float = 0.1, **more: object) -> AckSample:
     for name, value in more.items():
         setattr(one, name, value)
     return one
+
+
+def family(name: str, *windows_and_rtts: tuple[float, float]) -> list[CongestionController]:
+    """Siblings in congestion avoidance with these windows (packets) and round-trip times (s)."""
+    siblings = Siblings()
+    made = []
+    for window, rtt in windows_and_rtts:
+        one = controllers.create(name)
+        one.siblings = siblings
+        one.start(MSS, 0.0)
+        one.cwnd = one.ssthresh = window * MSS
+        one.srtt = rtt
+        made.append(one)
+    return made
 
 
 class Acknowledging:

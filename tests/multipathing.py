@@ -13,7 +13,7 @@ from mpsim.network.link import Link
 from mpsim.network.rate import ConstantRate
 from mpsim.registry import Spec
 from mpsim.sim.clock import Clock
-from mpsim.sim.multipath import spread
+from mpsim.sim.ways import spread
 from mpsim.sim.wiring import Receivers, Station, Wire
 from mpsim.tunnel.congestion import CongestionController, controllers
 from mpsim.tunnel.schedulers import schedulers
@@ -97,3 +97,14 @@ def add_tcp(net: Net, link: int, start: float) -> TcpReceiver:
     net.receivers["plain"], net.receivers["plain acks"] = answering.receive, sending.receive
     net.begin(sending, start)
     return receiver
+
+
+def share_against_tcp(link: Link, congestion: str, until: float) -> float:
+    """Two subflows against one TCP over the same link, from 10 s on: how many times its rate they take."""
+    net = Net([link])
+    connection = Multipath(net, [0, 0], congestion=congestion)
+    other = add_tcp(net, 0, 0.5)
+    net.clock.run_until(10)
+    before, others = connection.receiver.delivered_bytes, other.delivered_bytes
+    net.clock.run_until(until)
+    return (connection.receiver.delivered_bytes - before) / (other.delivered_bytes - others)

@@ -22,7 +22,7 @@ SHORT = Timing(warmup=1.0, duration=2.0, repetitions=2)
 
 
 def test_every_part_runs_in_both_worlds() -> None:
-    trials = catalogue.trials_of(SHORT, [SIMULATION, EMULATION])
+    trials = catalogue.trials_of(dict.fromkeys(catalogue.WORLDS, SHORT), [SIMULATION, EMULATION])
     for world in (SIMULATION, EMULATION):
         told = {(one.labels["kind"], one.labels["name"]) for one in trials if one.world == world}
         assert {("scheduler", name) for name in schedulers.names()} <= told
@@ -58,7 +58,9 @@ def test_the_table_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     some = [one for one in catalogue.parts() if one.name in {"ecf", "redundant", "retransmit"}]
     monkeypatch.setattr(catalogue, "parts", lambda: some)
     monkeypatch.setattr(catalogue, "run_trials", partial(run_trials, workers=LocalWorkers(1)))
-    monkeypatch.setattr(catalogue, "QUICK", Timing(warmup=1.0, duration=2.0, repetitions=1))
+    monkeypatch.setattr(
+        catalogue, "QUICK", dict.fromkeys(catalogue.WORLDS, Timing(warmup=1.0, duration=2.0, repetitions=1))
+    )
     assert "0 of 3 runs stay out" in catalogue.experiment.run(SIMULATION, tmp_path, quick=True)
     with (tmp_path / "catalogue.csv").open(newline="", encoding="utf-8") as file:
         found = {one["name"]: float(one["simulation_efficiency"]) for one in csv.DictReader(file)}

@@ -10,13 +10,13 @@ from random import Random
 
 import pytest
 
-from experiments import bootstrap, congestion
+from experiments import bootstrap, congestion, kernel_comparison
 from experiments.base import EMULATION, Timing, run_trials
 from mpsim.workers import LocalWorkers
 from mpsim.worlds import SIMULATION
 
 pytestmark = pytest.mark.usefixtures("own_locks")
-SHORT = Timing(warmup=1.0, duration=1.0, repetitions=5)
+SHORT = dict.fromkeys((SIMULATION, EMULATION), Timing(warmup=1.0, duration=1.0, repetitions=5))
 
 
 class TestBootstrap:
@@ -55,16 +55,20 @@ def row(congestion_control: str, difference: float, low: float, high: float, los
     ],
 )
 def test_verdicts(cell: dict[str, object], verdict: str) -> None:
-    assert congestion.verdict(cell) == verdict
+    assert kernel_comparison.verdict(cell) == verdict
 
 
 def test_every_cell_is_in_every_world(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(congestion, "kernel_controls", lambda: ["newreno", "cubic"])
     trials = congestion.trials_of(SHORT, [SIMULATION, EMULATION])
-    lossy, steady = 4 * 3 * 2 * 5, 1 * 3 * 2 * congestion.STEADY_REPETITIONS
+    lossy, steady = 4 * 2 * 5, 1 * 2 * congestion.STEADY_REPETITIONS
     emulated = [one for one in trials if one.world == EMULATION]
     assert len(emulated) == 2 * (lossy + steady)
-    assert len(trials) - len(emulated) == len(congestion.simulated_controls()) * (lossy + steady)
+    unjudged = len(congestion.simulated_controls()) - len(congestion.KERNEL)
+    assert len(trials) - len(emulated) == len(congestion.KERNEL) * (lossy + steady) + unjudged * 5 * 2
+    for one in trials:
+        assert [link.name for link in one.scenario.link] == [flow.via for flow in one.scenario.flow]
+        assert len(one.scenario.link) == len(kernel_comparison.ROUND_TRIPS)
     assert {"vegas", "bbr", "bbr3", "copa", "ledbat"} <= {str(one.labels["congestion"]) for one in trials}
 
 
@@ -73,10 +77,10 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only two cells of two controls, run in one worker."""
     monkeypatch.setattr(congestion, "run_trials", partial(run_trials, workers=LocalWorkers(1)))
     monkeypatch.setattr(congestion, "simulated_controls", lambda: ["cubic", "bbr"])
-    monkeypatch.setattr(congestion, "ROUND_TRIPS", (20,))
+    monkeypatch.setattr(congestion, "ROUND_TRIPS", {20: "rtt20"})
     monkeypatch.setattr(congestion, "LOSSES", (0.0, 0.01))
     monkeypatch.setattr(congestion, "QUEUES", {"100p": "100 packets"})
-    monkeypatch.setattr(congestion, "QUICK", Timing(warmup=1.0, duration=2.0, repetitions=1))
+    monkeypatch.setattr(congestion, "QUICK", dict.fromkeys(SHORT, Timing(warmup=1.0, duration=2.0, repetitions=1)))
 
 
 @pytest.mark.usefixtures("small")

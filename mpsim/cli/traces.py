@@ -29,12 +29,19 @@ Seed = Annotated[int, typer.Option(metavar="N", help="of what is drawn")]
 
 
 @traces.command()
-def info(files: Files, format: Format = None, column: Column = None, unit: Unit = None) -> int:
+def info(
+    files: Files,
+    *,
+    format: Format = None,
+    column: Column = None,
+    unit: Unit = None,
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="draw them into this file as well")] = None,
+) -> int:
     """Print duration, mean, variation at 100 ms and 1 s, autocorrelation and outages, and draw the trace."""
     from mpsim.cli.tracing import show_info
     from mpsim.traces.recording import Choice
 
-    return show_info(files, format, Choice(column, unit))
+    return show_info(files, format, Choice(column, unit), png)
 
 
 @traces.command()

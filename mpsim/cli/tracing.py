@@ -23,13 +23,44 @@ _BPS_PER_MBIT = 1e6
 Read = TypeVar("Read")
 
 
-def show_info(files: Sequence[Path], format: str | None, choice: Choice) -> int:
-    """Print the numbers of each file, and draw it."""
-    for recording, file in [(read(file, format, choice), file) for file in files]:
+def show_info(files: Sequence[Path], format: str | None, choice: Choice, png: Path | None = None) -> int:
+    """Print the numbers of each file, and draw it; png: into this file as well, a panel each."""
+    found = [(read(file, format, choice), file) for file in files]
+    if png is not None:
+        _check_drawable(found, png)
+    for recording, file in found:
         print(f"{file}  ({recording.format})")
         for line in _told(recording, file):
             print(f"  {line}")
+    if png is not None:
+        _draw(found, png)
     return 0
+
+
+def _check_drawable(found: Sequence[tuple[Recording, Path]], png: Path) -> None:
+    if png.suffix.lower() != ".png":
+        raise InputError([Fault("--png", f'a file name that ends in .png; given "{png}"')])
+    delays = [file for recording, file in found if recording.delays is not None]
+    if delays:
+        raise InputError([Fault("--png", f"files with a capacity; {file} holds delays") for file in delays])
+
+
+def _draw(found: Sequence[tuple[Recording, Path]], png: Path) -> None:
+    from mpsim import plot
+
+    figure = plot.capacities([(file.name, *_rates(recording)) for recording, file in found])
+    try:
+        figure.savefig(png, dpi=plot.DPI, metadata={"Software": None})
+    except OSError as error:
+        raise InputError([Fault("--png", f'cannot write "{png}": {error.strerror}')]) from None
+    print(png)
+
+
+def _rates(recording: Recording) -> tuple[list[float], float]:
+    """Return what is drawn of a recording: bit/s of its longest window, and how long each value lasts (s)."""
+    step = SHORT if character(recording).cv_short is not None else LONG
+    window = None if recording.opportunities else recording.longest()
+    return binned(recording, window, step).tolist(), step
 
 
 def lint(files: Sequence[Path], format: str | None, choice: Choice) -> int:
@@ -168,8 +199,7 @@ def _told(recording: Recording, file: Path) -> list[str]:
         raise InputError([Fault(str(file), str(error))]) from None
     lags = ", ".join(f"{_or_dash(value)} at {lag} s" for lag, value in zip(LAGS, found.autocorrelation, strict=True))
     gaps = f", in {len(recording.windows)} windows" if len(recording.windows) > 1 else ""
-    window = None if recording.opportunities else recording.longest()
-    rates = binned(recording, window, SHORT if found.cv_short is not None else LONG)
+    rates, step = _rates(recording)
     limit = f"{format_rate(OUTAGE_BPS)}/s"
     outage = f"{found.outage_share:.1%} of seconds below {limit}, the longest {found.longest_outage:.1f} s"
     return [
@@ -178,7 +208,7 @@ def _told(recording: Recording, file: Path) -> list[str]:
         f"variation           {_or_dash(found.cv_short)} in 100 ms, {found.cv_long:.2f} in 1 s",
         f"autocorrelation     {lags}",
         f"outage              {outage}",
-        *drawn(rates.tolist(), len(rates) * (SHORT if found.cv_short is not None else LONG)),
+        *drawn(rates, len(rates) * step),
     ]
 
 

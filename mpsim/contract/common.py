@@ -1,9 +1,10 @@
-"""What both kinds of algorithms must keep: documentation, repr, pickling."""
+"""What every kind of algorithm must keep: documentation, repr, pickling."""
 
 from __future__ import annotations
 
 import pickle
 import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mpsim.registry import parameters_of
@@ -69,3 +70,6 @@ def is_picklable(found: type) -> None:
         made = found(**given)
         again = pickle.loads(pickle.dumps(made))  # noqa: S301  # our own bytes
         demand(repr(again) == repr(made), f"pickling changes {made!r} to {again!r}")
+
+
+CHECKS: Sequence[Callable[[type], None]] = (is_documented, keeps_its_parameters, is_picklable)

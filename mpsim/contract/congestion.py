@@ -5,18 +5,16 @@ from __future__ import annotations
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from itertools import cycle
 from math import isnan
-from random import Random
 
-from mpsim.contract.common import ContractError, demand, is_documented, is_picklable, keeps_its_parameters, variants
+from mpsim.contract import common
+from mpsim.contract.common import demand
+from mpsim.contract.lives import SEEDS, numbers_of, survive, survive_many
 from mpsim.tunnel.congestion import AckSample, CongestionController
 from mpsim.units import BITS_PER_BYTE
 
 MSS = 1500
-SEEDS = range(20)
 STEPS = 400
-MOST_STEPS = 120  # of one of many lives
 MOST_IN_FLIGHT = 200  # packets; what has no window has an end here
 
 Decision = tuple[float, float | None]
@@ -141,34 +139,24 @@ class History:
             self._inspect("start", float("inf"))
 
 
-def _numbers(seed: int, count: int = STEPS) -> list[int]:
-    random = Random(seed)  # a reproducible life
-    return [random.randrange(10**6) for _ in range(count)]
+def _lead(controller: CongestionController, drawn: Sequence[int], _: int) -> None:
+    History(controller).play(drawn)
 
 
 def survives_random_lives(found: type[CongestionController]) -> None:
     """Whatever happens, the window keeps its minimum and grows only by acknowledgements or its own clock."""
-    for given in variants(found):
-        for seed in SEEDS:
-            try:
-                History(found(**given)).play(_numbers(seed))
-            except ContractError as broken:
-                raise ContractError(f"{found.__name__}({given}), life {seed}: {broken}") from None
+    survive(found, _lead, STEPS)
 
 
 def live(found: type[CongestionController], lives: int) -> None:
     """Lead controllers through so many lives of random lengths. Raises ContractError."""
-    for seed, given in zip(range(lives), cycle(variants(found)), strict=False):
-        try:
-            History(found(**given)).play(_numbers(seed, 1 + seed % MOST_STEPS))
-        except ContractError as broken:
-            raise ContractError(f"{found.__name__}({given}), life {seed}: {broken}") from None
+    survive_many(found, _lead, lives)
 
 
 def is_deterministic(found: type[CongestionController]) -> None:
     """Equal lives give equal windows: no state is shared, and no chance is drawn from elsewhere."""
     for seed in SEEDS:
-        first, second = (History(found()).play(_numbers(seed)) for _ in range(2))
+        first, second = (History(found()).play(numbers_of(seed, STEPS)) for _ in range(2))
         demand(first == second, f"life {seed} gives other windows the second time")
 
 
@@ -176,26 +164,26 @@ def starts_anew(found: type[CongestionController]) -> None:
     """`start` after an outage forgets everything: the controller is as a fresh one."""
     for seed in SEEDS:
         used = found()
-        History(used).play(_numbers(seed))
+        History(used).play(numbers_of(seed, STEPS))
         fresh = found()
-        lives = [History(controller).play(_numbers(seed + 1000)) for controller in (used, fresh)]
+        lives = [History(controller).play(numbers_of(seed + 1000, STEPS)) for controller in (used, fresh)]
         demand(lives[0] == lives[1], f"after `start` a used controller differs from a fresh one (life {seed})")
 
 
 def is_picklable_in_the_middle(found: type[CongestionController]) -> None:
     """A controller pickled in the middle of its life goes on as if nothing had been."""
     history = History(found())
-    history.play(_numbers(1))
+    history.play(numbers_of(1, STEPS))
     again = pickle.loads(pickle.dumps(history))  # noqa: S301  # our own bytes
-    numbers = _numbers(2)
-    demand(again.play(numbers) == history.play(numbers), "pickling in the middle changes what comes after")
+    drawn = numbers_of(2, STEPS)
+    demand(again.play(drawn) == history.play(drawn), "pickling in the middle changes what comes after")
 
 
 def bears_an_early_timer(found: type[CongestionController]) -> None:
     """`on_timer` before its time changes nothing."""
     for seed in SEEDS:
         history = History(found())
-        history.play(_numbers(seed))
+        history.play(numbers_of(seed, STEPS))
         controller = history.controller
         due = controller.next_timeout()
         if due is not None and due <= history.now:
@@ -207,9 +195,7 @@ def bears_an_early_timer(found: type[CongestionController]) -> None:
 
 
 CHECKS: Sequence[Callable[[type], None]] = (
-    is_documented,
-    keeps_its_parameters,
-    is_picklable,
+    *common.CHECKS,
     survives_random_lives,
     is_deterministic,
     starts_anew,

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from math import isnan
 from random import Random
 
-from mpsim.contract.common import ContractError, demand, is_documented, is_picklable, keeps_its_parameters, variants
+from mpsim.contract import common
+from mpsim.contract.common import ContractError, demand
+from mpsim.contract.lives import SEEDS, numbers_of, survive, survive_many
 from mpsim.tunnel.datagrams import Data
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.repair import Repair
 
-SEEDS = range(20)
 STEPS = 300
-MOST_STEPS = 120  # of one of many lives
 MOST_IN_FLIGHT = 100  # datagrams on a path
 TICKS = 50  # calls of the clock that may be due at one moment
 CLASSES = 4
@@ -138,48 +138,34 @@ class Life:
         self.asked.append(("parity", cls, first, count, index, packet.size))
 
 
-def _numbers(seed: int, count: int = STEPS) -> list[int]:
-    random = Random(seed)  # a reproducible life
-    return [random.randrange(10**6) for _ in range(count)]
-
-
 def play(repair: Repair, count: int, numbers: Iterable[int], seed: int = 0) -> Asked:
     """Lead a repair through one life with `count` paths; raises ContractError."""
     return Life(repair, count, Random(seed)).play(numbers)
 
 
+def _lead(repair: Repair, drawn: Sequence[int], seed: int) -> None:
+    play(repair, 1 + seed % 4, drawn, seed)
+
+
 def live(found: type[Repair], lives: int) -> None:
-    """Lead objects of a class through so many random lives; raises ContractError."""
-    chosen = variants(found)
-    for seed in range(lives):
-        given = chosen[seed % len(chosen)]
-        try:
-            play(found(**given), 1 + seed % 4, _numbers(seed, 1 + seed % MOST_STEPS), seed)
-        except ContractError as broken:
-            raise ContractError(f"{found.__name__}({given}), life {seed}: {broken}") from None
+    """Lead repairs through so many lives of random lengths. Raises ContractError."""
+    survive_many(found, _lead, lives)
 
 
 def survives_random_lives(found: type[Repair]) -> None:
     """Whatever happens, it asks for what makes sense, and its clock stands still in between."""
-    for given in variants(found):
-        for seed in SEEDS:
-            try:
-                play(found(**given), 1 + seed % 4, _numbers(seed), seed)
-            except ContractError as broken:
-                raise ContractError(f"{found.__name__}({given}), life {seed}: {broken}") from None
+    survive(found, _lead, STEPS)
 
 
 def is_deterministic(found: type[Repair]) -> None:
     """Equal lives make it ask for the same: no state is shared, and no chance is drawn from elsewhere."""
     for seed in SEEDS:
-        first, second = (play(found(), 3, _numbers(seed), seed) for _ in range(2))
+        first, second = (play(found(), 3, numbers_of(seed, STEPS), seed) for _ in range(2))
         demand(first == second, f"life {seed} asks for something else the second time")
 
 
 CHECKS: Sequence[Callable[[type], None]] = (
-    is_documented,
-    keeps_its_parameters,
-    is_picklable,
+    *common.CHECKS,
     survives_random_lives,
     is_deterministic,
 )

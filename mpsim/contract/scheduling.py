@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Sequence
-from itertools import cycle
 from random import Random
 
-from mpsim.contract.common import ContractError, demand, is_documented, is_picklable, keeps_its_parameters, variants
+from mpsim.contract import common
+from mpsim.contract.common import demand
+from mpsim.contract.lives import SEEDS, numbers_of, survive, survive_many
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.schedulers import PathView, Scheduler
 
-SEEDS = range(20)
 STEPS = 300
-MOST_STEPS = 120  # of one of many lives
 MSS = 1500
 
 
@@ -161,34 +160,24 @@ def _ask(scheduler: Scheduler, paths: Sequence[StubPath], wanted: Packet, now: f
     return [path.index for path in chosen]
 
 
-def _numbers(seed: int, count: int = STEPS) -> list[int]:
-    random = Random(seed)
-    return [random.randrange(10**6) for _ in range(count)]
+def _lead(scheduler: Scheduler, drawn: Sequence[int], seed: int) -> None:
+    play(scheduler, 1 + seed % 5, drawn, seed)
 
 
 def survives_random_lives(found: type[Scheduler]) -> None:
     """Whatever happens to the paths, the answer is None or distinct paths of those offered."""
-    for given in variants(found):
-        for seed in SEEDS:
-            try:
-                play(found(**given), 1 + seed % 5, _numbers(seed), seed)
-            except ContractError as broken:
-                raise ContractError(f"{found.__name__}({given}), life {seed}: {broken}") from None
+    survive(found, _lead, STEPS)
 
 
 def live(found: type[Scheduler], lives: int) -> None:
     """Lead schedulers through so many lives of random lengths. Raises ContractError."""
-    for seed, given in zip(range(lives), cycle(variants(found)), strict=False):
-        try:
-            play(found(**given), 1 + seed % 5, _numbers(seed, 1 + seed % MOST_STEPS), seed)
-        except ContractError as broken:
-            raise ContractError(f"{found.__name__}({given}), life {seed}: {broken}") from None
+    survive_many(found, _lead, lives)
 
 
 def is_deterministic(found: type[Scheduler]) -> None:
     """Equal lives with equal random streams give equal choices."""
     for seed in SEEDS:
-        first, second = (play(found(), 3, _numbers(seed), seed) for _ in range(2))
+        first, second = (play(found(), 3, numbers_of(seed, STEPS), seed) for _ in range(2))
         demand(first == second, f"life {seed} gives other choices the second time")
 
 
@@ -217,16 +206,14 @@ def does_not_stall(found: type[Scheduler]) -> None:
 def is_picklable_in_the_middle(found: type[Scheduler]) -> None:
     """A scheduler pickled after some choices goes on choosing the same."""
     scheduler = found()
-    play(scheduler, 3, _numbers(1), 1)
+    play(scheduler, 3, numbers_of(1, STEPS), 1)
     again = pickle.loads(pickle.dumps(scheduler))  # noqa: S301  # our own bytes
-    numbers = _numbers(2)
-    demand(play(again, 3, numbers, 2) == play(scheduler, 3, numbers, 2), "pickling changes the choices that follow")
+    drawn = numbers_of(2, STEPS)
+    demand(play(again, 3, drawn, 2) == play(scheduler, 3, drawn, 2), "pickling changes the choices that follow")
 
 
 CHECKS: Sequence[Callable[[type], None]] = (
-    is_documented,
-    keeps_its_parameters,
-    is_picklable,
+    *common.CHECKS,
     survives_random_lives,
     is_deterministic,
     waits_without_paths,

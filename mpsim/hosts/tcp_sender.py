@@ -11,7 +11,7 @@ from __future__ import annotations
 from mpsim.hosts.outstanding import Outstanding
 from mpsim.hosts.rack import Rack, Transmission
 from mpsim.hosts.repair import Repair
-from mpsim.hosts.segments import HEADER, SYN_OPTIONS, Ack, Segment
+from mpsim.hosts.segments import HEADER, NO_LIMIT, SYN_OPTIONS, Ack, Segment
 from mpsim.hosts.supply import Source, Transfer
 from mpsim.hosts.timers import HAIR, MAX_RTO, NEVER, Timers
 from mpsim.tunnel.congestion.base import AckSample, CongestionController
@@ -45,6 +45,7 @@ class TcpSender:
         "_clocked",
         "_connected",
         "_delivery",
+        "_edge",
         "_finite",
         "_header",
         "_out",
@@ -88,6 +89,7 @@ class TcpSender:
         self._finite = source is None and total_bytes is not None
         self._connected = False
         self._stopped = False
+        self._edge = NO_LIMIT  # segments below may be sent, as a portal on the way back has written
         self.rack = Rack()
         self._delivery = Delivery()
         self._outstanding = Outstanding(mss, self.rack, self._delivery)
@@ -192,6 +194,8 @@ class TcpSender:
         elif ack.ack < self._outstanding.una and not ack.sacks:
             return  # an old acknowledgement overtaken by a newer one
         else:
+            if ack.window is not None:
+                self._edge = ack.ack + ack.window
             self._on_ack(ack, now)
         self._send(now)
 
@@ -308,13 +312,16 @@ class TcpSender:
                     self._transmit(index, now, again=True)
             elif self._may_send_new():
                 self._transmit(outstanding.next_index, now, again=False)
+            elif outstanding.next_index >= self._edge:
+                break  # there is data, and no window for it: not limited by the application (as in Linux)
             else:
                 self._delivery.on_no_data(outstanding.in_flight)
                 break
 
     def _may_send_new(self) -> bool:
         outstanding = self._outstanding
-        if self._stopped or outstanding.next_index - outstanding.una >= self._window_segments:
+        beyond = outstanding.next_index
+        if self._stopped or beyond - outstanding.una >= self._window_segments or beyond >= self._edge:
             return False
         return self._more()
 

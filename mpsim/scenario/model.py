@@ -90,6 +90,7 @@ class Tunnel(Table):
     reorder: Reorder
     repair: tuple[RepairSpec, ...] = Field(strict=False)
     backpressure: Annotated[str, PlainValidator(word("tunnel.backpressure"))]
+    feedback: Annotated[str, PlainValidator(word("tunnel.feedback"))] | None = None  # by which path; None: its own
     mtu: Annotated[int | None, wholes(*limits.INNER_MTU)] = None  # bytes of an inner packet; None: what 1500 leaves
 
 

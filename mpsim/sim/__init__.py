@@ -15,20 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from mpsim.build import (
-    DATA_SEQUENCE_SIGNAL,
     DIRECTIONS,
-    OUTER_MTU,
     Direction,
     Side,
     apply_event,
     build_endpoint,
     build_link,
     ends_at_proxies,
-    inner_mtu,
     is_multipath,
     one_path,
     session_epoch,
-    tcp_headers,
     tunnel_overhead,
 )
 from mpsim.captures import Captures
@@ -38,16 +34,17 @@ from mpsim.network.link import Link
 from mpsim.network.rate import ConstantRate
 from mpsim.result import Result
 from mpsim.scenario import EventSpec, FlowSpec, Scenario
+from mpsim.sim.capturing import synthesizer
 from mpsim.sim.clock import Clock
 from mpsim.sim.flows import Flow
 from mpsim.sim.kinds import build_flow
-from mpsim.sim.multipath import MptcpFlow, Way, build_multipath, negotiation, senders, spread, tell
+from mpsim.sim.multipath import MptcpFlow, build_multipath, negotiation, senders, tell
 from mpsim.sim.outcome import outcome
 from mpsim.sim.proxies import Lines, ProxiedFlow, connect
 from mpsim.sim.recorder import Recorder
-from mpsim.sim.stream import build_streams, sorted_by_stream, stream_links
+from mpsim.sim.stream import build_streams, sorted_by_stream
+from mpsim.sim.ways import Everywhere, Way, after, sorted_by_kind, spread
 from mpsim.sim.wiring import PortalStation, Station, Wire
-from mpsim.synthetic import Named, Synthesizer
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.wire import Datagram, recode
 
@@ -71,7 +68,7 @@ class Simulation:
 
     def __init__(self, scenario: Scenario, *, pcap: Path | None = None, through_bytes: bool = False) -> None:
         self.scenario = scenario
-        self.captures = Captures(pcap, _synthesizer(scenario)) if pcap is not None else None
+        self.captures = Captures(pcap, synthesizer(scenario)) if pcap is not None else None
         self.clock = Clock()
         self.wires: dict[tuple[int, Direction], Wire] = {}
         for index in range(len(scenario.link)):
@@ -79,7 +76,7 @@ class Simulation:
                 link = build_link(scenario, index, direction)
                 tap = self.captures.link(link.name, direction) if self.captures is not None else None
                 self.wires[index, direction] = Wire(self.clock, link, tap)
-        self.receivers: dict[object, Callable[[Packet, float], object]] = {}  # by flow key, both hosts'
+        self.receivers: dict[object, Way] = {}  # by flow key, both hosts'
         self._at_portal: set[object] = set()  # flow keys that a proxy at the remote portal answers
         self.portals: dict[Side, PortalStation] = {}
         self._server_in, self._server_out = self._server_lines()
@@ -114,7 +111,7 @@ class Simulation:
     def _build_portals(self, through: Callable[[Datagram], Datagram] | None) -> None:
         count = range(len(self.scenario.link))
         there = self._server_in
-        to_server = self.receivers if there is None else _Everything(there.emit)
+        to_server = self.receivers if there is None else Everywhere(there.emit)
         deliver = {"local": self.receivers, "remote": to_server}
         for side in SENDS:
             endpoint = build_endpoint(
@@ -144,7 +141,7 @@ class Simulation:
                 wire.receive = sorted_by_stream(self.streams, host)
                 continue
             portal = self.portals["local" if direction == "inbound" else "remote"]
-            wire.receive = _sorted_by_kind(portal, host) if beside else portal.receive
+            wire.receive = sorted_by_kind(portal, host) if beside else portal.receive
 
     def _server_lines(self) -> tuple[Wire | None, Wire | None]:
         """Return the lines to and from the server, where it is some way off."""
@@ -183,11 +180,8 @@ class Simulation:
             flow.source.start(now)
             source.flush(now)
 
-        def stop(now: float) -> None:
-            flow.source.stop(now)
-
         self.clock.call_at(begin, start)
-        self.clock.call_at(end, stop)
+        self.clock.call_at(end, flow.source.stop)
         return flow
 
     def _add_proxied(self, spec: FlowSpec, key: int) -> Flow:
@@ -202,7 +196,7 @@ class Simulation:
         self.clock.call_at(end, flow.source.stop)
         return flow
 
-    def _ways(self, via: str) -> tuple[Callable[[Packet, float], object], Callable[[Packet, float], object]]:
+    def _ways(self, via: str) -> tuple[Way, Way]:
         """Return how the client and the server send: through the tunnel, or by one link."""
         if via == "tunnel" and self.portals:
             client, server = self.portals["local"].inject, self.portals["remote"].inject
@@ -213,7 +207,7 @@ class Simulation:
         back = self._server_out
         if back is None:
             return client, server
-        return client, _after(back, server)
+        return client, after(back, server)
 
     def _all_ways(self) -> tuple[Way, Way]:
         """Return how the client and the server send over all links, each subflow over its own."""
@@ -281,53 +275,6 @@ class Simulation:
             extra["captures"] = self.captures.counts()
         portals = list(self.portals.values())
         return outcome(self.scenario, self.recorder, self.flows, list(self.wires), portals, wall_s=wall_s, extra=extra)
-
-
-class _Everything(dict[object, Callable[[Packet, float], object]]):
-    """Receivers by flow key where all flows go the same way."""
-
-    def __init__(self, way: Callable[[Packet, float], object]) -> None:
-        super().__init__()
-        self._way = way
-
-    def __missing__(self, flow: object) -> Callable[[Packet, float], object]:
-        return self._way
-
-
-def _synthesizer(scenario: Scenario) -> Synthesizer:
-    """Return what makes real bytes of the simulated packets, for captures."""
-    named: dict[object, Named] = {}
-    for number, spec in enumerate(scenario.flow):
-        mtu = inner_mtu(scenario) if spec.via == "tunnel" else OUTER_MTU
-        named[2 * number] = named[2 * number + 1] = Named(number, mtu - tcp_headers(scenario))
-        if is_multipath(scenario, spec):
-            mss = OUTER_MTU - tcp_headers(scenario) - DATA_SEQUENCE_SIGNAL
-            for index in range(len(scenario.link)):
-                named[2 * number, index] = named[2 * number + 1, index] = Named(number, mss, index)
-    transport = scenario.tunnel.transport if scenario.tunnel is not None else "udp"
-    topology = scenario.topology
-    return Synthesizer(
-        named, streams=stream_links(scenario), inner=topology.inner, outer=topology.outer, transport=transport
-    )
-
-
-def _after(line: Wire, onward: Callable[[Packet, float], object]) -> Callable[[Packet, float], object]:
-    def send(packet: Packet, now: float) -> None:
-        line.send((packet, onward), packet.size, now)
-
-    return send
-
-
-def _sorted_by_kind(portal: PortalStation, host: Callable[[Packet, float], object]) -> Callable[[Any, float], object]:
-    """Return where the packets of a link go that carries cross traffic beside the tunnel."""
-
-    def receive(item: Any, now: float) -> None:
-        if isinstance(item, Packet):
-            host(item, now)
-        else:
-            portal.receive(item, now)
-
-    return receive
 
 
 def run(scenario: Scenario, *, pcap: Path | None = None, through_bytes: bool = False) -> Result:

@@ -9,15 +9,13 @@ from typing import Any, Protocol
 from mpsim.build import OUTER_MTU, inner_mtu, kernel_controller, stream, tcp_headers, udp_headers
 from mpsim.flow_sources import open_flow
 from mpsim.hosts.agent import Agent
-from mpsim.hosts.echo import MESSAGE, Answerer, Asker, Written
 from mpsim.hosts.in_order import InOrder
 from mpsim.hosts.mptcp import MptcpReceiver, MptcpSender
-from mpsim.hosts.ping import Pinger, Responder
 from mpsim.hosts.replay import ReplaySink, ReplaySource
 from mpsim.hosts.tcp_receiver import TcpReceiver
 from mpsim.hosts.tcp_sender import TcpSender
 from mpsim.hosts.udp import UdpSink, UdpSource
-from mpsim.metrics import DelayHistogram, answer_times, answers_row, percentiles
+from mpsim.metrics import DelayHistogram
 from mpsim.result import SeriesRow
 from mpsim.scenario import FlowSpec, Scenario
 from mpsim.synthetic import CLIENT, SERVER, replay_source
@@ -101,38 +99,31 @@ class Flow(ABC):
         return []
 
 
-class TcpFlow(Flow):
-    """A bulk transfer, or one of a given size."""
+class Receiver(Agent, Protocol):
+    """An agent that keeps the one-way delays of what has arrived (s)."""
 
-    sender: TcpSender | MptcpSender
-    receiver: TcpReceiver | MptcpReceiver
+    @property
+    def delays(self) -> list[float]:
+        """Those since they were last taken."""
 
-    def __init__(self, scenario: Scenario, spec: FlowSpec, key: int) -> None:
-        super().__init__(scenario, spec)
-        tunnelled = scenario.tunnel is not None and spec.via == "tunnel"
-        mtu = inner_mtu(scenario) if tunnelled else OUTER_MTU
-        header = tcp_headers(scenario)
-        congestion = kernel_controller(spec.congestion or "cubic", Path(scenario.folder))
-        self.sender = self.source = TcpSender(key, congestion, mss=mtu - header, total_bytes=spec.bytes, header=header)
-        self.receiver = self.sink = TcpReceiver(key + 1, header=header)
-        self._watch()
+
+class CountedFlow(Flow):
+    """A flow whose ends count packets in both directions, and keep the delay of each that arrives."""
+
+    receiver: Receiver
 
     def _watch(self) -> None:
+        """Begin to count; both ends are there."""
         self.delays = DelayHistogram()
-        self._before = (0, 0, 0, 0)
-        self._after = (0, 0, 0, 0)
+        self._before = self._after = self._counters()
 
-    @property
-    def delivered_bytes(self) -> int:
-        return self.receiver.delivered_bytes
+    @abstractmethod
+    def _counters(self) -> tuple[int, ...]:
+        """Return what the ends have counted so far."""
 
-    @property
-    def arrived_bytes(self) -> int:
-        return self.receiver.arrived_bytes
-
-    def _counters(self) -> tuple[int, int, int, int]:
-        sender, receiver = self.sender, self.receiver
-        return (sender.sent_segments, sender.retransmitted, receiver.received_segments, receiver.out_of_order)
+    def _counted(self) -> tuple[int, ...]:
+        """Return what they have counted in the measured interval."""
+        return tuple(after - before for before, after in zip(self._before, self._after, strict=True))
 
     def on_begin(self) -> None:
         super().on_begin()
@@ -147,10 +138,42 @@ class TcpFlow(Flow):
             self.delays.add(self.receiver.delays)
         self.receiver.delays.clear()
 
+
+def segment_size(scenario: Scenario, spec: FlowSpec) -> int:
+    """Return the payload of a full TCP segment of a flow, bytes."""
+    tunnelled = scenario.tunnel is not None and spec.via == "tunnel"
+    return (inner_mtu(scenario) if tunnelled else OUTER_MTU) - tcp_headers(scenario)
+
+
+class TcpFlow(CountedFlow):
+    """A bulk transfer, or one of a given size."""
+
+    sender: TcpSender | MptcpSender
+    receiver: TcpReceiver | MptcpReceiver
+
+    def __init__(self, scenario: Scenario, spec: FlowSpec, key: int) -> None:
+        super().__init__(scenario, spec)
+        header = tcp_headers(scenario)
+        mss = segment_size(scenario, spec)
+        congestion = kernel_controller(spec.congestion or "cubic", Path(scenario.folder))
+        self.sender = self.source = TcpSender(key, congestion, mss=mss, total_bytes=spec.bytes, header=header)
+        self.receiver = self.sink = TcpReceiver(key + 1, header=header)
+        self._watch()
+
+    @property
+    def delivered_bytes(self) -> int:
+        return self.receiver.delivered_bytes
+
+    @property
+    def arrived_bytes(self) -> int:
+        return self.receiver.arrived_bytes
+
+    def _counters(self) -> tuple[int, int, int, int]:
+        sender, receiver = self.sender, self.receiver
+        return (sender.sent_segments, sender.retransmitted, receiver.received_segments, receiver.out_of_order)
+
     def counts(self) -> dict[str, Any]:
-        sent, again, received, disorder = (
-            after - before for before, after in zip(self._before, self._after, strict=True)
-        )
+        sent, again, received, disorder = self._counted()
         return {
             "sent_packets": sent,
             "lost_packets": None,  # what is missing at the end may be on its way
@@ -161,7 +184,7 @@ class TcpFlow(Flow):
         }
 
 
-class UdpFlow(Flow):
+class UdpFlow(CountedFlow):
     """Packets of one size at a rate; losses are counted by time of sending, to the last packet."""
 
     sender: UdpSource | ReplaySource
@@ -186,9 +209,8 @@ class UdpFlow(Flow):
     _in_order: InOrder | None = None
 
     def _watch(self) -> None:
+        super()._watch()
         self.receiver.window = (self.begin, self.end)
-        self.delays = DelayHistogram()
-        self._before = self._sent = (0, 0, 0)
 
     @property
     def delivered_bytes(self) -> int:
@@ -197,21 +219,8 @@ class UdpFlow(Flow):
     def _counters(self) -> tuple[int, int, int]:
         return (self.sender.sent_packets, self.receiver.received_packets, self.receiver.out_of_order)
 
-    def on_begin(self) -> None:
-        super().on_begin()
-        self._before = self._counters()
-
-    def on_end(self) -> None:
-        super().on_end()
-        self._sent = self._counters()
-
-    def drain(self, *, measured: bool) -> None:
-        if measured:
-            self.delays.add(self.receiver.delays)
-        self.receiver.delays.clear()
-
     def counts(self) -> dict[str, Any]:
-        sent, received, disorder = (after - before for before, after in zip(self._before, self._sent, strict=True))
+        sent, received, disorder = self._counted()
         lost = max(0, sent - self.receiver.in_window)
         return {
             "sent_packets": sent,
@@ -251,65 +260,3 @@ class ReplayFlow(UdpFlow):
         self.sender = self.source = ReplaySource(key, packets)
         self.receiver = self.sink = ReplaySink()
         self._watch()
-
-
-class PingFlow(Flow):
-    """Echo requests and their round-trip times."""
-
-    def __init__(self, scenario: Scenario, spec: FlowSpec, key: int) -> None:
-        super().__init__(scenario, spec)
-        options: dict[str, Any] = {"headers": udp_headers(scenario)}
-        if spec.interval is not None:
-            options["interval"] = spec.interval
-        if spec.size is not None:
-            options["payload"] = spec.size
-        self.pinger = self.source = Pinger(key, **options)
-        self.sink = Responder(key + 1)
-
-    def counts(self) -> dict[str, Any]:
-        sent = sum(self.begin <= time < self.end for time in self.pinger.requests)
-        rtts = [rtt for time, rtt in self.pinger.replies if self.begin <= time < self.end]
-        return {
-            "sent_packets": sent,
-            "lost_packets": sent - len(rtts),
-            "loss_ratio": (sent - len(rtts)) / sent if sent else None,
-            "one_way_delay_s": None,
-            "retransmitted_packets": None,
-            "out_of_order_ratio": None,
-            "rtt_s": percentiles(rtts, 50, 95, 99),
-        }
-
-
-class EchoFlow(Flow):
-    """Requests and answers over one TCP connection, which no simulated host resets."""
-
-    def __init__(self, scenario: Scenario, spec: FlowSpec, key: int) -> None:
-        super().__init__(scenario, spec)
-        assert spec.interval is not None  # the scenario filled it in
-        self.asker = self.source = Asker(*self._end(scenario, key), interval=spec.interval)
-        self.sink = Answerer(*self._end(scenario, key + 1))
-
-    def _end(
-        self, scenario: Scenario, key: int
-    ) -> tuple[TcpSender | MptcpSender, TcpReceiver | MptcpReceiver, Written]:
-        """Return what one end of the connection is made of; key: of the packets that it sends."""
-        tunnelled = scenario.tunnel is not None and self.spec.via == "tunnel"
-        header = tcp_headers(scenario)
-        mss = (inner_mtu(scenario) if tunnelled else OUTER_MTU) - header
-        congestion = kernel_controller(self.spec.congestion or "cubic", Path(scenario.folder))
-        written = Written()
-        sender = TcpSender(key, congestion, mss=mss, header=header, source=written)
-        return sender, TcpReceiver(key, header=header), written
-
-    @property
-    def delivered_bytes(self) -> int:
-        return len(self.asker.answered) * MESSAGE
-
-    def counts(self) -> dict[str, Any]:
-        interval = (self.begin, self.end)
-        row = answers_row(self.asker.asked, self.asker.answered, interval, MESSAGE)
-        return {**row, "resets": 0, "mismatches": 0}
-
-    def series(self) -> list[SeriesRow]:
-        found = answer_times(self.asker.asked, self.asker.answered, self.end)
-        return [(t, f"flow/{self.spec.name}", self.spec.direction, "answer_time_s", time) for t, time in found]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mpsim.scenario import FlowSpec, Scenario
+from mpsim.sim.asking import EchoFlow, PingFlow
 from mpsim.sim.calls import CallFlow
-from mpsim.sim.flows import EchoFlow, Flow, PingFlow, ReplayFlow, TcpFlow, UdpFlow
+from mpsim.sim.flows import Flow, ReplayFlow, TcpFlow, UdpFlow
 
 KINDS: dict[str, Callable[[Scenario, FlowSpec, int], Flow]] = {
     "tcp": TcpFlow,

@@ -1,8 +1,8 @@
-"""Multipath TCP on the clock: its flow, the ways of its subflows, and what it hears of links."""
+"""Multipath TCP on the clock: its flow, its ends, and what it hears of links."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from mpsim.build import (
@@ -19,12 +19,10 @@ from mpsim.hosts.echo import EchoEnd, Written
 from mpsim.hosts.mptcp import MptcpReceiver, MptcpSender
 from mpsim.hosts.supply import Source
 from mpsim.scenario import FlowSpec, Scenario
-from mpsim.sim.flows import EchoFlow, Flow, TcpFlow
+from mpsim.sim.asking import EchoFlow
+from mpsim.sim.flows import Flow, TcpFlow
 from mpsim.sim.wiring import Station
-from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.schedulers import schedulers
-
-Way = Callable[[Packet, float], object]
 
 
 class MptcpFlow(TcpFlow):
@@ -115,17 +113,6 @@ def mptcp_receiver(scenario: Scenario, key: int) -> MptcpReceiver:
         receive_window=own.receive_window,
         header=tcp_headers(scenario),
     )
-
-
-def spread(ways: Sequence[Way]) -> Way:
-    """Return a way that takes the packets of each subflow to that one's own."""
-
-    def send(packet: Packet, now: float) -> None:
-        key = packet.flow
-        assert isinstance(key, tuple)  # (flow, number of the subflow)
-        ways[key[1]](packet, now)
-
-    return send
 
 
 def tell(sender: MptcpSender, station: Station, index: int, up: bool, now: float) -> None:

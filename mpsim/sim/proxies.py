@@ -21,7 +21,8 @@ from mpsim.hosts.tcp_sender import TcpSender
 from mpsim.scenario import FlowSpec, Scenario
 from mpsim.sim.clock import Clock
 from mpsim.sim.flows import Flow, TcpFlow
-from mpsim.sim.multipath import Way, mptcp_receiver, mptcp_sender, negotiation, spread
+from mpsim.sim.multipath import mptcp_receiver, mptcp_sender, negotiation
+from mpsim.sim.ways import Way, spread
 from mpsim.sim.wiring import Receivers, Station, Wire
 from mpsim.tunnel.packet import Packet
 

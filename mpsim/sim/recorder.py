@@ -18,6 +18,7 @@ from mpsim.result import SeriesRow
 from mpsim.sim.flows import Flow
 from mpsim.sim.records import Counted, LinkRecord, PathRecord
 from mpsim.tunnel.endpoint import Endpoint
+from mpsim.tunnel.schedulers.base import PathView, Scheduler
 from mpsim.units import BITS_PER_BYTE
 
 
@@ -109,6 +110,13 @@ class Recorder:
         self._in_order_lists.append(delays)
         for path in endpoint.paths:
             self._add_path(PathRecord(path, direction))
+        self._add_weights(endpoint, direction)
+
+    def _add_weights(self, endpoint: Endpoint, direction: Direction) -> None:
+        scheduler = endpoint.dispatch.scheduler
+        for path in endpoint.paths:
+            if scheduler.weight(path) is not None:
+                self._add(f"path/{path.name}", direction, "weight", _weight_of(scheduler, path))
 
     def add_subflows(self, subflows: Sequence[Subflow], direction: Direction) -> None:
         """Watch the sending end of a Multipath TCP connection."""
@@ -170,3 +178,7 @@ def _flow_rate(flow: Flow) -> Callable[[float], float]:
 
 def _arrival_rate(flow: Flow) -> Callable[[float], float]:
     return rate_of(lambda: flow.arrived_bytes)
+
+
+def _weight_of(scheduler: Scheduler, path: PathView) -> Callable[[float], float]:
+    return lambda _: scheduler.weight(path) or 0.0

@@ -24,7 +24,7 @@ from mpsim.hosts.tcp_receiver import TcpReceiver
 from mpsim.hosts.tcp_sender import RECEIVE_WINDOW, TcpSender
 from mpsim.scenario import Scenario
 from mpsim.sim.clock import Clock
-from mpsim.sim.multipath import spread
+from mpsim.sim.ways import Way, spread
 from mpsim.sim.wiring import PortalStation, Receive, Station, Wire
 from mpsim.tunnel import framing
 from mpsim.tunnel.datagrams import Sealed
@@ -36,8 +36,6 @@ from mpsim.tunnel.wire import Datagram
 # was full is writable again at half of that (Linux: __sk_stream_memory_free).
 LOW_WATER = 16 * 1024
 
-
-Way = Callable[[Packet, float], object]
 _DATA, _ACKS = "data", "acks"
 _PAIRS: tuple[tuple[Side, Side], ...] = (("local", "remote"), ("remote", "local"))
 

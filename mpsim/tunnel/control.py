@@ -10,6 +10,7 @@ from mpsim.tunnel.datagrams import FLAG_REPLY, Feedback, Probe, Skip
 from mpsim.tunnel.dispatch import Dispatch
 from mpsim.tunnel.incoming import Incoming
 from mpsim.tunnel.path import Path
+from mpsim.tunnel.way_back import fastest
 from mpsim.tunnel.wire import MICROSECONDS, microseconds
 
 if TYPE_CHECKING:
@@ -26,21 +27,27 @@ class Control:
         incoming: the receiving half, which knows what there is to acknowledge
         epoch: this session's number
         guard: without its keys nothing can leave; None: there is none
+        fastest: whether feedback goes by the fastest path, not by the one that it is about
     """
 
-    __slots__ = ("_dispatch", "_epoch", "_guard", "_incoming")
+    __slots__ = ("_dispatch", "_epoch", "_fastest", "_guard", "_incoming")
 
-    def __init__(self, dispatch: Dispatch, incoming: Incoming, *, epoch: int, guard: Guard | None) -> None:
+    def __init__(
+        self, dispatch: Dispatch, incoming: Incoming, *, epoch: int, guard: Guard | None, fastest: bool = False
+    ) -> None:
         self._dispatch = dispatch
         self._incoming = incoming
         self._epoch = epoch
         self._guard = guard
+        self._fastest = fastest
 
     def send_feedback(self, path: Path, now: float) -> None:
         """Send feedback about a path."""
         # By its own path, unless that is down in this direction and another is not.
         eligible = self._dispatch.eligible
         carrier = path if path.up or not eligible else eligible[0]
+        if self._fastest and eligible:
+            carrier = fastest(eligible, now)
         number = carrier.next_control
         carrier.next_control = number + 1
         self._send(

@@ -258,6 +258,21 @@ class Dispatch:
         for path in self.eligible:
             self.due = min(self.due, path.pacing_alarm(now))
 
+    # What backpressure reads (Outlets).
+
+    def room(self) -> float:
+        """Return how many full packets the paths would take now."""
+        return sum(max(0.0, path.cwnd - path.bytes_in_flight) / path.mss for path in self.eligible)
+
+    def packet_rate(self) -> float:
+        """Return how many full packets the paths deliver in a second."""
+        return sum(path.cwnd / path.srtt / path.mss for path in self.eligible if path.srtt)
+
+    def waiting(self) -> float:
+        """Return how many full packets wait for a path already."""
+        mtu = max((path.mss - path.overhead for path in self.eligible), default=1)
+        return self.ingress.backlog() / mtu + len(self.repairs.waiting) + self._queued
+
     # What a scheduler may read (SchedulerView).
 
     def backlog(self) -> int:

@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
+from mpsim.tunnel.backpressure import ReceiveWindow
 from mpsim.tunnel.control import Control
 from mpsim.tunnel.datagrams import FLAG_REPLY, PROBE_BODY, Data, Datagram, Feedback, Probe, Sealed, Skip
 from mpsim.tunnel.dispatch import Dispatch
@@ -64,6 +65,8 @@ class Endpoint:
         repairs: ways to make good what paths lose
         repair_patience: how long after its first sending a packet is worth sending again, seconds
         guard: what makes datagrams authentic and fresh; None: nothing does (mode "none")
+        backpressure: whether inner TCP is held back by its receive window
+        fastest_feedback: whether feedback goes by the fastest path, not by the one that it is about
     """
 
     def __init__(
@@ -80,6 +83,8 @@ class Endpoint:
         repairs: Sequence[Repair] = (),
         repair_patience: Callable[[], float] = lambda: PATIENCE,
         guard: Guard | None = None,
+        backpressure: bool = False,
+        fastest_feedback: bool = False,
     ) -> None:
         self.paths = list(paths)
         self.scheduler = scheduler
@@ -91,11 +96,13 @@ class Endpoint:
         self.dispatch = Dispatch(
             self.paths, scheduler, ingress, epoch=epoch, random=random, patience=patience, repairs=self.repairs
         )
+        self._backpressure = ReceiveWindow(self.dispatch) if backpressure else None
+        self._updates: list[Packet] = []  # windows that flows are told beside what the other end sends
         self.guard = guard
         self.rejected: Counter[str] = Counter() if guard is None else guard.rejected
         parity = any(repair.name == "parity" for repair in repairs)  # the other end has the same
         self.incoming = Incoming(len(paths), reorder, rejected=self.rejected, negative=negative, parity=parity)
-        self._control = Control(self.dispatch, self.incoming, epoch=epoch, guard=guard)
+        self._control = Control(self.dispatch, self.incoming, epoch=epoch, guard=guard, fastest=fastest_feedback)
         self._peer = Peer(len(self.paths))
         self._patient = True  # some path may still come up for the first time
         self._patient_until = NEVER
@@ -111,6 +118,8 @@ class Endpoint:
     def receive_packet(self, packet: Packet, now: float) -> bool:
         """Take an inner packet from the TUN; False: the ingress queue was full (counted there)."""
         self.received_packets += 1
+        if self._backpressure is not None:
+            self._backpressure.on_ingress(packet, now)
         return self.ingress.append(packet, now)
 
     def datagrams_to_send(self, now: float) -> list[Datagram]:
@@ -131,8 +140,8 @@ class Endpoint:
         out = dispatch.out
         if out:
             dispatch.out = []
-        if self.guard is not None:
-            return [*self.guard.take(now), *out]
+        if self.guard is not None and (messages := self.guard.take(now)):
+            return [*messages, *out]
         return out
 
     def probe_size(self, path: int, size: int, now: float) -> None:
@@ -147,7 +156,14 @@ class Endpoint:
 
     def to_bytes(self, datagram: Datagram) -> bytes | None:
         """Return a datagram as it leaves; None: there is no session to seal it by. To be asked once for each."""
-        return encode(datagram) if self.guard is None else self.guard.seal(datagram)
+        guard = self.guard
+        if guard is None:
+            return encode(datagram)
+        data = guard.seal(datagram)
+        if guard.asked:
+            guard.asked = False
+            self._alarm = min(self._alarm, guard.next_timeout())
+        return data
 
     def seal(self, datagram: Datagram) -> Sealed | None:
         """Do as `to_bytes` does, in a simulation with a guard."""
@@ -181,7 +197,8 @@ class Endpoint:
                 if packet is not None and isinstance(opened, Data):
                     opened.packet = packet
                 self.receive_datagram(opened, path, now)
-            self._alarm = min(self._alarm, guard.next_timeout())
+            else:  # a handshake message, perhaps; nothing else brings anything forward
+                self._alarm = min(self._alarm, guard.next_timeout())
             return
         try:
             datagram = decode(data, self.paths[path].overhead)
@@ -195,7 +212,7 @@ class Endpoint:
         guard.renewed = False
         for path in self.paths:
             if path.carrier:
-                path.next_probe = now
+                path.probe_anew(now)
         self._alarm = min(self._alarm, now)
 
     def receive_datagram(self, datagram: Datagram, path: int, now: float) -> None:
@@ -252,13 +269,17 @@ class Endpoint:
             self._alarm = path.flight.lost_at
         if path.clocked:
             self._alarm = min(self._alarm, path.clock())
+        if self._backpressure is not None:
+            self._updates += self._backpressure.updates(now)
 
     def _receive_probe(self, probe: Probe, path_index: int, now: float) -> None:
         path = self.paths[path_index]
         if not probe.flags & FLAG_REPLY:
             self._control.answer(probe, path, now)
             return
-        self._peer.answered(probe)
+        if not self._peer.answered(probe):
+            self.rejected["unasked"] += 1
+            return
         if self._sized:
             sized = self._sized.pop(probe.number, None)
             if sized is not None:
@@ -274,11 +295,17 @@ class Endpoint:
     @property
     def deliverable(self) -> bool:
         """Whether `packets_to_deliver` has something to give."""
-        return bool(self.incoming.deliverable)
+        return bool(self.incoming.deliverable or self._updates)
 
     def packets_to_deliver(self, now: float) -> list[Packet]:
         """Take the inner packets for the TUN, in order."""
-        return self.incoming.take(now)
+        taken = self.incoming.take(now)
+        if self._backpressure is not None:
+            for packet in taken:
+                self._backpressure.on_delivery(packet, now)
+            taken += self._updates
+            self._updates.clear()
+        return taken
 
     # Losses, and paths that come and go.
 
@@ -317,7 +344,7 @@ class Endpoint:
     def on_path_available(self, path: int, now: float) -> None:
         """Be told that the carrier is back; the path is used as soon as a probe is answered."""
         self.paths[path].carrier = True
-        self.paths[path].next_probe = now
+        self.paths[path].probe_anew(now)
         self._alarm = min(self._alarm, now)
 
     def on_metrics_changed(self, now: float) -> None:

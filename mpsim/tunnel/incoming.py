@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from mpsim.tunnel.datagrams import DATA, Data, Feedback, Skip
 from mpsim.tunnel.loss_detection import NEVER
-from mpsim.tunnel.packet import Packet
+from mpsim.tunnel.packet import CLASSES, Packet
 from mpsim.tunnel.receiver import PathReceiver
 from mpsim.tunnel.reorder import ReorderBuffer
+from mpsim.tunnel.reorder.base import MOST_MISSING
 from mpsim.tunnel.repair.recovery import Recovery
 from mpsim.tunnel.wire import expand, microseconds
 
@@ -80,21 +81,24 @@ class Incoming:
         """
         receiver = self.receivers[path]
         number = datagram.path_sequence
-        if number != receiver.expected:
+        if number != receiver.expected and receiver.anything_received:
             number = expand(number, receiver.expected)
-            if number > receiver.expected + MOST_AHEAD and receiver.anything_received:
+            if number > receiver.expected + MOST_AHEAD:
                 return self._reject("ahead")
+        sequence = datagram.tunnel_sequence
         buffer = self.reorder.get(datagram.cls)
         if buffer is None:
-            buffer = self.reorder[datagram.cls] = self._make_reorder(self.deliverable.append)
-            if self._parity:
-                self._recoveries[datagram.cls] = Recovery()
-        sequence = datagram.tunnel_sequence
+            if datagram.cls >= CLASSES:
+                return self._reject("class")
+            buffer = self._open_class(datagram.cls, sequence)
         if sequence != buffer.expected:
             sequence = expand(sequence, buffer.expected)
-            if sequence > buffer.expected + MOST_AHEAD and buffer.expected:
+            if sequence > buffer.expected + MOST_AHEAD:
                 return self._reject("ahead")
-        if number < 0 or sequence < 0 or not receiver.receive(number, datagram.size, datagram.sent_us, now):
+        if number < 0 or sequence < 0:
+            return self._reject("replayed")
+        # What is too late for feedback may still be new: its tunnel sequence says so.
+        if not receiver.receive(number, datagram.size, datagram.sent_us, now) and not receiver.has_forgotten(number):
             return self._reject("replayed")
         due = receiver.feedback_due
         if due <= now:
@@ -119,6 +123,14 @@ class Incoming:
             if recovery is not None:
                 return min(due, self._insert_recovered(recovery.on_packet(sequence, packet), datagram, buffer, now))
         return due
+
+    def _open_class(self, cls: int, sequence: int) -> ReorderBuffer:
+        """Begin with a class whose first packet has this number: if it is high, this end has restarted."""
+        buffer = self.reorder[cls] = self._make_reorder(self.deliverable.append)
+        buffer.expected = max(0, sequence - MOST_MISSING)
+        if self._parity:
+            self._recoveries[cls] = Recovery()
+        return buffer
 
     def _take_parity(self, first: int, datagram: Data, buffer: ReorderBuffer, now: float) -> float:
         """Compute what the parity of a block that begins at `first` allows."""

@@ -112,6 +112,10 @@ class Liveness:
         overdue = max(self.waiting_since + self.probe_timeout(), self.last_probe + PROBE_AGAIN)
         return min(self.next_probe, overdue)
 
+    def probe_anew(self, now: float) -> None:
+        """Probe at once, and often for a while: there is a reason to hope that the path works again."""
+        self.next_probe = self.down_since = now
+
     def probe_sent(self, now: float, active: bool) -> None:
         """Take note that a probe left; `active`: data was sent or received lately."""
         self.last_probe = now

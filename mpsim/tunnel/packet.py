@@ -13,6 +13,7 @@ NOT_ECT, CONGESTION_EXPERIENCED = 0, 3  # RFC 3168, section 5
 # Classes of flows: each has its own tunnel sequence, ingress queue and reorder buffer, so that a call
 # never waits for a bulk flow's hole. The class travels in the header.
 CLASS_TCP, CLASS_UDP, CLASS_OTHER, CLASS_EXPEDITED = 0, 1, 2, 3
+CLASSES = 4
 
 
 class Packet:

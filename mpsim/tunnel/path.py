@@ -64,6 +64,7 @@ class Path(Liveness):
         "name",
         "next_control",
         "next_sequence",
+        "one_way_delay",
         "overhead",
         "queue",
         "queued_bytes",
@@ -93,6 +94,7 @@ class Path(Liveness):
         self.mss = mss
         super().__init__(dead_after)
         self.delivery_rate = 0.0
+        self.one_way_delay = NEVER  # last seen, s; clocks may differ, so that only two paths' can be compared
         self.bytes_in_flight = 0
         self.queue: deque[tuple[Packet, int, int, int]] = deque()  # (packet, class, sequence, flags)
         self.queued_bytes = 0
@@ -262,7 +264,9 @@ class Path(Liveness):
         sample.rtt = rtt
         sample.acked = size
         sample.srtt = self.srtt
-        sample.one_way_delay = ((feedback.received_us - feedback.echo_us) & SEQUENCE_MASK) / MICROSECONDS
+        sample.one_way_delay = self.one_way_delay = (
+            (feedback.received_us - feedback.echo_us) & SEQUENCE_MASK
+        ) / MICROSECONDS
         # In slow start half a window counts as using it (RFC 9002, section 7.8; Linux tcp_is_cwnd_limited).
         sample.cwnd_limited = in_flight + 2 * self.mss >= cwnd if cwnd >= congestion.ssthresh else 2 * in_flight >= cwnd
         sample.in_flight = in_flight

@@ -7,8 +7,9 @@ from collections import deque
 from mpsim.tunnel.datagrams import FLAG_REPLY, Datagram, Probe
 from mpsim.tunnel.wire import SEQUENCE_MASK, microseconds
 
-# Questions (probes), for each path, whose answer proves that a new epoch is the other end's, not noise.
-MOST_QUESTIONS = 16
+# Questions (probes), for each path, that may still be answered: an answer to something else, or a second one, says
+# nothing about round-trip times, nor that a new epoch is the other end's. At `PROBE_AGAIN` those of six seconds.
+MOST_QUESTIONS = 64
 
 
 class Peer:
@@ -33,18 +34,27 @@ class Peer:
         self._questions.append((self._number, microseconds(now)))
         return self._number
 
-    def answered(self, answer: Probe) -> None:
-        """Take note of an answer: it proves something once."""
+    @property
+    def unanswered(self) -> int:
+        """How many questions may still be answered."""
+        return len(self._questions)
+
+    def answered(self, answer: Probe) -> bool:
+        """Return whether this answers a question of ours, for the first time."""
         question = (answer.number, answer.echo_us)
-        if question in self._questions:
-            self._questions.remove(question)
+        if question not in self._questions:
+            return False
+        self._questions.remove(question)
+        return True
 
     def restarts(self, datagram: Datagram) -> bool:
         """Return whether a datagram of another epoch answers a question of ours: the other end has restarted."""
         if not isinstance(datagram, Probe) or not datagram.flags & FLAG_REPLY:
             return False
-        if (datagram.number, datagram.echo_us) not in self._questions:
+        question = (datagram.number, datagram.echo_us)
+        if question not in self._questions:
             return False
-        self._questions.clear()
+        self._questions.clear()  # its earlier life may have answered the others
+        self._questions.append(question)
         self.epoch = datagram.epoch
         return True

@@ -138,6 +138,10 @@ class PathReceiver:
             self._floor = ranges[1].first
             del ranges[0]
 
+    def has_forgotten(self, sequence: int) -> bool:
+        """Return whether a datagram is too old for anything to be known of it."""
+        return sequence < self._floor
+
     def next_timeout(self, rtt: float) -> float:
         """Return when feedback is due or the wait for a missing datagram ends (s)."""
         if not self.negative:

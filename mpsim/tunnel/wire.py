@@ -248,13 +248,13 @@ def decode(data: bytes, overhead: int = OVERHEAD) -> Datagram:
     return decode_parts(data, data[HEADER_SIZE:-TAG_SIZE], overhead)
 
 
-def decode_parts(head: bytes, body: bytes, overhead: int = OVERHEAD) -> Datagram:
-    """Do as `decode` does, with the header (what `head` begins with) and the body apart."""
+def decode_parts(head: bytes, body: bytes, overhead: int = OVERHEAD, key: int = 0) -> Datagram:
+    """Do as `decode` does, with the header (what `head` begins with) and the body apart; key: what its last byte is."""
     header = _HEADER.unpack_from(head)
-    kind, flags, path, cls, epoch, tunnel_sequence, path_sequence, sent_us, block, index, reserved = header
+    kind, flags, path, cls, epoch, tunnel_sequence, path_sequence, sent_us, block, index, last = header
     if kind >> 4 != VERSION:
         raise WireError("version")
-    if flags & ~KNOWN_FLAGS or reserved:
+    if flags & ~KNOWN_FLAGS or last != key:
         raise WireError("reserved")
     kind &= 0xF
     if kind == DATA:

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from multipathing import MSS, Multipath, Net, add_tcp
+from multipathing import MSS, Multipath, Net, share_against_tcp
 
 from mpsim.hosts.mptcp.subflow import MOST_RTO
 from mpsim.network.link import Link
@@ -174,13 +174,7 @@ def test_relief_slows_the_holder_at_most_once_a_round_trip() -> None:
 
 def over_one_bottleneck(congestion: str) -> float:
     """Two subflows against one TCP over the same link: how many times its rate they take."""
-    net = Net([link(10 * MBIT, delay=0.02, packets=60)])
-    connection = Multipath(net, [0, 0], congestion=congestion)
-    other = add_tcp(net, 0, 0.5)
-    net.clock.run_until(10)
-    before, others = connection.receiver.delivered_bytes, other.delivered_bytes
-    net.clock.run_until(60)
-    return (connection.receiver.delivered_bytes - before) / (other.delivered_bytes - others)
+    return share_against_tcp(link(10 * MBIT, delay=0.02, packets=60), congestion, until=60)
 
 
 def test_coupled_subflows_take_as_much_of_a_bottleneck_as_one_tcp() -> None:

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from multipathing import Multipath, Net, add_tcp
+from multipathing import Multipath, Net, share_against_tcp
 
 from mpsim.network.link import Link
 from mpsim.network.loss import Bernoulli
@@ -52,13 +52,7 @@ class RandomEarlyDrop(Link):
 
 def share(congestion: str, seed: int) -> float:
     """Two subflows against one TCP over the same link: how many times its rate they take."""
-    net = Net([RandomEarlyDrop(6e6, 0.04, seed)])
-    connection = Multipath(net, [0, 0], congestion=congestion)
-    other = add_tcp(net, 0, 0.5)
-    net.clock.run_until(10)
-    before, others = connection.receiver.delivered_bytes, other.delivered_bytes
-    net.clock.run_until(110)
-    return (connection.receiver.delivered_bytes - before) / (other.delivered_bytes - others)
+    return share_against_tcp(RandomEarlyDrop(6e6, 0.04, seed), congestion, until=110)
 
 
 @pytest.mark.parametrize("congestion", COUPLED)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from guarding import Ends
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpsim.tunnel.datagrams import COOKIE, INITIATION, RESPONSE
-from mpsim.tunnel.security.messages import LONGEST, parse
+from mpsim.tunnel.datagrams import COOKIE, HEADER_SIZE, INITIATION, RESPONSE, TAG_SIZE
+from mpsim.tunnel.security.cookie import label
+from mpsim.tunnel.security.messages import LONGEST, build, parse
 from mpsim.tunnel.wire import handshake_header
 
 ENDS = Ends()
@@ -44,3 +46,16 @@ def test_changed_messages_are_answered_by_a_cookie_at_most(data: st.DataObject) 
     for end in (ends.local, ends.remote):
         assert end.open(bytes(changed), changed[2] % 2, ends.now) is None
         assert all(answer.type == COOKIE for answer in end.take(ends.now))
+
+
+@pytest.mark.parametrize("kind", range(8, 16))
+def test_a_kind_of_handshake_that_there_is_not_is_malformed(kind: int) -> None:
+    """However well it is addressed, and at the length that is the longest."""
+    ends = Ends()
+    size = LONGEST - HEADER_SIZE - 4 - 2 * TAG_SIZE
+    for _ in range(100):
+        data = build(kind, (7, 0, 9), (3, 0), bytes(size), (label(b"mac1", ends.remote._credentials.own_identity), b""))
+        assert len(data) == LONGEST
+        assert ends.remote.open(data, 0, ends.now, ("203.0.113.1", 1)) is None
+        assert ends.remote.take(ends.now) == []
+    assert ends.remote.rejected == {"malformed": 100}

@@ -14,6 +14,7 @@ from mpsim.sim import run
 from mpsim.tunnel.datagrams import INITIATION, Handshake, Sealed
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.schedulers import schedulers
+from mpsim.tunnel.security.guard import SILENCE
 
 MODES = ["aead", "mac"]
 KINDS = {"malformed": 0, "forged": 0, "replayed": 0}
@@ -92,6 +93,17 @@ def test_either_end_restarts_and_packets_arrive_again_within_two_seconds(who: st
     pair.exchange(*range(100, 140))
     pair.run(pair.now + 0.2)
     assert [number for number in pair.payloads(other) if number != inner(1000)] == [inner(n) for n in range(100, 140)]
+
+
+def test_the_alarm_rings_when_the_other_end_has_been_silent_for_long_enough() -> None:
+    pair = SealedPair(0.01)
+    pair.run(0.5)
+    pair.loses = lambda *_: True
+    pair.exchange(0)
+    asked = pair.now - 0.005
+    guard = pair.local.guard
+    assert guard is not None
+    assert pair.local.next_timeout() <= guard.next_timeout() == pytest.approx(asked + SILENCE)
 
 
 def test_a_packet_that_came_by_two_paths_is_delivered_once() -> None:

@@ -38,6 +38,16 @@ def test_measured_weights_find_the_speeds_of_links_that_stay() -> None:
     assert shares(measured)[1] == pytest.approx(0.25, rel=0.2)
 
 
+def test_the_series_have_weights_that_change_and_no_others() -> None:
+    measured = overloaded({"name": "weighted", "measured": True})
+    shown = [row for row in measured.rows if row[3] == "weight" and row[2] == "inbound"]
+    assert {row[1] for row in shown} == {"path/a", "path/b"}
+    assert {row[4] for row in shown if row[0] == 0.0} == {128e3}
+    first, last = (mean(row[4] for row in shown if row[1] == f"path/{name}" and row[0] >= 6) for name in "ab")
+    assert 2 < first / last < 5  # of 12 and 4 Mbit/s; a queue counts against the slower one
+    assert not any(row[3] == "weight" for row in overloaded("weighted").rows)
+
+
 def reordered(scheduler: Any) -> float:
     """Return the mean share of reordered packets of ten flows with pauses, over two paths that both carry some."""
     tunnel = {"scheduler": scheduler, "reorder": {"mode": "none"}}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from commanding import Mpsim
 
+from mpsim import plot
 from mpsim.traces.formats import read
 
 SERIES = "time_s,capacity_mbps\n" + "".join(f"{second},{2 if second % 2 else 4}\n" for second in range(20))
@@ -25,6 +26,20 @@ def test_info(mpsim: Mpsim, series: Path) -> None:
     words = " ".join(told.out.split())
     assert "duration 20.0 s mean 3 Mbit/s variation - in 100 ms, 0.33 in 1 s" in words
     assert "█" in told.out
+
+
+def test_info_draws_a_picture(mpsim: Mpsim, series: Path, tmp_path: Path) -> None:
+    told = mpsim("traces", "info", series, series, "--png", tmp_path / "both.png")
+    assert told.status == 0
+    assert told.out.splitlines()[-1] == str(tmp_path / "both.png")
+    assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_picture_holds_the_rates() -> None:
+    (room,) = plot.capacities([("a", [2e6, 4e6], 1.0)]).axes
+    (stairs,) = room.patches
+    assert stairs.get_data().values.tolist() == [2.0, 4.0]
+    assert stairs.get_data().edges.tolist() == [0.0, 1.0, 2.0]
 
 
 def test_info_of_delays(mpsim: Mpsim, tmp_path: Path) -> None:
@@ -71,6 +86,8 @@ def test_join(mpsim: Mpsim, series: Path, tmp_path: Path) -> None:
     [
         (["info", "none"], "none: cannot be read: No such file or directory"),
         (["info", "one.csv", "--format", "cookd"], '--format: no format "cookd", did you mean "cooked"?'),
+        (["info", "one.csv", "--png", "x.pdf"], '--png: a file name that ends in .png; given "x.pdf"'),
+        (["info", "one.csv", "--png", "none/x.png"], '--png: cannot write "none/x.png": No such file or directory'),
         (["info", "one.csv", "--column", "x"], "one.csv: line 1: no column 'x'; given time_s, capacity_mbps"),
         (["info", "one.csv", "--column", "time_s", "--unit", "m"], "one.csv: line 1: a unit of a rate is needed"),
         (["convert", "one.csv", "one.csv", "--out", "x"], "FILE: one file is converted at a time"),

@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from acknowledging import MSS, family
 
-from mpsim.tunnel.congestion import AckSample, CongestionController, Siblings, controllers
+from mpsim.tunnel.congestion import AckSample, CongestionController, controllers
 from mpsim.tunnel.congestion.olia import Olia
 from mpsim.tunnel.congestion.wvegas import WVegas
 
-MSS = 1000
 LIKE_NEWRENO_ALONE = ["lia", "olia", "balia"]
-
-
-def family(name: str, *windows_and_rtts: tuple[float, float]) -> list[CongestionController]:
-    """Siblings in congestion avoidance with these windows (packets) and round-trip times (s)."""
-    siblings = Siblings()
-    made = []
-    for window, rtt in windows_and_rtts:
-        one = controllers.create(name)
-        one.siblings = siblings
-        one.start(MSS, 0.0)
-        one.cwnd = one.ssthresh = window * MSS
-        one.srtt = rtt
-        made.append(one)
-    return made
 
 
 def acked(one: CongestionController, now: float = 1.0, rtt: float | None = None, size: int = MSS) -> AckSample:

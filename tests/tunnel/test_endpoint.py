@@ -9,7 +9,7 @@ import pytest
 from pairing import Pair, data_of
 
 from mpsim.tunnel.packet import CLASS_EXPEDITED, CLASS_UDP
-from mpsim.tunnel.wire import OVERHEAD, Data, Datagram, Feedback, Probe, Skip
+from mpsim.tunnel.wire import OVERHEAD, Data, Datagram, Feedback, Probe, Skip, recode
 
 ROUND_ROBIN = {"scheduler": "round-robin", "congestion": "none"}
 
@@ -351,3 +351,69 @@ def test_sizes_on_the_wire() -> None:
     pair.send(0, size=1000)
     (datagram,) = data_of(pair.carried, "local")
     assert datagram.size == 1000 + OVERHEAD == 1000 + 20 + 8 + 24 + 16
+
+
+def test_what_is_too_late_for_feedback_is_delivered_all_the_same() -> None:
+    pair = ready(0.01, tunnel=ROUND_ROBIN)
+    held: list[Data] = []
+
+    def loses(side: str, path: int, datagram: Datagram, count: int) -> bool:
+        if isinstance(datagram, Data) and datagram.packet.payload == 7:
+            held.append(datagram)
+            return True
+        return False
+
+    pair.loses = loses
+    for number in range(400):
+        pair.send(number)
+        pair.run(pair.now + 0.005)
+    pair.run(pair.now + 0.1)
+    for _ in range(2):  # two seconds late, and again
+        pair.remote.receive_datagram(held[0], 0, pair.now)
+        pair.send(side="remote")
+    assert [number for number in pair.payloads("remote") if number != 7] == [n for n in range(400) if n != 7]
+    assert pair.payloads("remote").count(7) == 1
+    assert not pair.remote.rejected
+
+
+@pytest.mark.parametrize("number", [1, 2**17, 2**31 - 3, 2**31 + 5, 2**32 - 5, 2**40])
+def test_an_end_that_restarts_takes_up_numbers_wherever_they_are(number: int) -> None:
+    pair = ready(0.01, tunnel=ROUND_ROBIN)
+    pair.send(0)
+    pair.run(pair.now + 0.1)
+    pair.local.paths[0].next_sequence = number + 3
+    pair.local.ingress._queues[CLASS_UDP].next_sequence = number
+    pair.restart("remote", epoch=9)
+    pair.run(pair.now + 1.0)
+    pair._fly = lambda side, datagram: Pair._fly(pair, side, recode(datagram))  # type: ignore[method-assign]
+    for payload in range(1, 60):
+        pair.send(payload)
+        pair.run(pair.now + 0.005)
+    pair.run(pair.now + 1.0)
+    assert pair.payloads("remote")[-59:] == list(range(1, 60))
+    assert not pair.remote.rejected
+
+
+def test_an_answer_that_nobody_asked_for_says_nothing() -> None:
+    pair = ready(0.01)
+    path = pair.local.paths[0]
+    srtt, answers = path.srtt, [datagram for side, datagram in pair.carried if side == "remote"]
+    (again, *_) = [one for one in answers if isinstance(one, Probe) and one.flags]
+    made_up = Probe(2, 0, 900, 0, 12345, 1, 0, again.flags)
+    for answer in (made_up, again):
+        pair.local.receive_datagram(answer, 0, pair.now)
+    assert path.srtt == srtt
+    assert pair.local.rejected["unasked"] == 2
+
+
+def test_what_may_work_again_is_probed_often() -> None:
+    pair = ready(0.01)
+    pair.loses = lambda *_: True
+    pair.send(0)
+    pair.run(pair.now + 100.0)
+    assert not pair.local.paths[0].up
+    pair.local.on_path_unavailable(0, pair.now)
+    pair.local.on_path_available(0, pair.now)
+    pair.carried.clear()
+    pair.run(pair.now + 1.1)
+    assert sum(side == "local" for side, _ in pair.carried) == 6  # after a minute it had been one a second

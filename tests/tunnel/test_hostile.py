@@ -7,7 +7,7 @@ from random import Random
 
 from pairing import Pair
 
-from mpsim.tunnel.packet import Packet
+from mpsim.tunnel.packet import CLASSES, Packet
 from mpsim.tunnel.wire import HEADER_SIZE, Data, Probe, encode
 
 COUNT = 20_000
@@ -134,4 +134,14 @@ def test_a_well_formed_stranger_does_not_end_the_session() -> None:
         pair.send(side="remote")
     pair.run(pair.now + 0.5)
     assert inner(9999) not in pair.payloads("remote")
+    goes_on(pair)
+
+
+def test_who_has_the_keys_cannot_open_any_number_of_classes() -> None:
+    pair, _ = session()
+    for cls in range(256):
+        hostile = Data(1, 0, 100 + cls, 0, cls, 0, Packet.from_bytes(inner(9999)))
+        pair.remote.receive_bytes(encode(hostile), 0, pair.now)
+    assert len(pair.remote.incoming.reorder) == CLASSES
+    assert pair.remote.rejected["class"] == 256 - CLASSES
     goes_on(pair)

@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from acknowledging import MSS, family
 
 from mpsim.tunnel.congestion import AckSample, CongestionController, Siblings, controllers
 from mpsim.tunnel.loss_detection import DETECTORS
 from mpsim.tunnel.path import Path
-
-MSS = 1000
-
-
-def family(*windows_and_rtts: tuple[float, float]) -> list[CongestionController]:
-    """Siblings in congestion avoidance with these windows (packets) and round-trip times (s)."""
-    siblings = Siblings()
-    made = []
-    for window, rtt in windows_and_rtts:
-        one = controllers.create("lia")
-        one.siblings = siblings
-        one.start(MSS, 0.0)
-        one.cwnd = one.ssthresh = window * MSS
-        one.srtt = rtt
-        made.append(one)
-    return made
 
 
 def grow(one: CongestionController, acked: int = MSS) -> float:
@@ -35,7 +20,7 @@ def grow(one: CongestionController, acked: int = MSS) -> float:
 
 
 def test_alone_it_grows_as_newreno() -> None:
-    (one,) = family((20, 0.1))
+    (one,) = family("lia", (20, 0.1))
     assert grow(one) == pytest.approx(MSS / 20)
     lonely = controllers.create("lia")
     lonely.start(MSS, 0.0)
@@ -46,14 +31,14 @@ def test_alone_it_grows_as_newreno() -> None:
 @pytest.mark.parametrize("count", [2, 3, 8])
 def test_equal_paths_share_the_increase_of_one(count: int) -> None:
     # n equal windows: alpha / w_tot = 1 / (n^2 w), so a round trip of all of them adds 1/n^2 * n * n = 1 / n each ...
-    paths = family(*[(20, 0.1)] * count)
+    paths = family("lia", *[(20, 0.1)] * count)
     # ... per acknowledgement: 1 / (n^2 w).
     assert grow(paths[0]) == pytest.approx(MSS / (count**2 * 20), rel=1e-6)
 
 
 def test_the_increase_is_that_of_the_rfc() -> None:
     windows = [(10.0, 0.02), (40.0, 0.1)]
-    one, _ = family(*windows)
+    one, _ = family("lia", *windows)
     total = sum(window for window, _ in windows)
     alpha = total * max(w / rtt**2 for w, rtt in windows) / sum(w / rtt for w, rtt in windows) ** 2
     assert grow(one) == pytest.approx(MSS * min(alpha / total, 1 / 10.0))
@@ -61,13 +46,13 @@ def test_the_increase_is_that_of_the_rfc() -> None:
 
 def test_no_path_grows_faster_than_a_tcp_alone() -> None:
     # A small window beside a large one with a long round trip: alpha / w_tot exceeds 1 / w.
-    small, large = family((2, 0.01), (200, 1.0))
+    small, large = family("lia", (2, 0.01), (200, 1.0))
     assert grow(large) <= MSS / 200 * (1 + 1e-9)
     assert grow(small) <= MSS / 2 * (1 + 1e-9)
 
 
 def test_a_paused_sibling_no_longer_counts() -> None:
-    one, other = family((20, 0.1), (20, 0.1))
+    one, other = family("lia", (20, 0.1), (20, 0.1))
     other.pause()
     assert grow(one) == pytest.approx(MSS / 20)
     other.resume()

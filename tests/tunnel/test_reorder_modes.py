@@ -6,6 +6,7 @@ from math import inf
 from typing import Any
 
 import pytest
+import reordering
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,12 +21,8 @@ DELAYS = {FAST: 0.010, SLOW: 0.040}
 CLOCK = 1234.5
 
 
-class Bench:
-    """A buffer, and when it has released what. Arrivals say path, tunnel sequence and path sequence."""
-
-    def __init__(self, kind: Any, **more: Any) -> None:
-        self.out: list[int] = []
-        self.buffer = kind(lambda packet: self.out.append(packet.payload), **more)
+class Bench(reordering.Bench):
+    """Arrivals say path, tunnel sequence and path sequence."""
 
     def put(self, path: int, sequence: int, number: int, now: float) -> bool:
         sent = microseconds(now - DELAYS[path] + CLOCK)
@@ -201,31 +198,21 @@ def test_whatever_comes_leaves_once_in_order_within_the_budget(
     buffer = bench.buffer
     now = 0.0
     numbers = {FAST: 0, SLOW: 0}
-    accepted: set[int] = set()
-    late: set[int] = set()
     for what, number, count in steps:
         now += 0.001
         if what in {"fast", "slow"}:
             path = FAST if what == "fast" else SLOW
             numbers[path] += count
-            before = buffer.late
-            if bench.put(path, number, numbers[path], now):
-                assert number not in accepted
-                accepted.add(number)
-                if buffer.late > before:
-                    late.add(number)
-            else:
-                assert number in accepted
+            bench.note(number, accepted=bench.put(path, number, numbers[path], now))
         elif what == "skip":
             buffer.skip([(number, count)], now)
         else:
             now += count * 0.03
             buffer.on_timeout(now)
             assert buffer.next_timeout() > now
-        assert buffer.occupancy_bytes == 100 * (len(accepted) - len(bench.out))
+        assert buffer.occupancy_bytes == 100 * (len(bench.accepted) - len(bench.out))
     if kind is not Equalise:
-        in_time = [number for number in bench.out if number not in late]
-        assert in_time == sorted(in_time)
+        assert bench.is_in_order()
     buffer.on_timeout(now + 0.3001)
-    assert sorted(bench.out) == sorted(accepted)
+    assert sorted(bench.out) == sorted(bench.accepted)
     assert buffer.next_timeout() == inf

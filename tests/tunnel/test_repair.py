@@ -15,6 +15,7 @@ from pairing import Loses, Pair, data_of
 from mpsim.tunnel.packet import CLASS_EXPEDITED, CLASS_UDP, Packet
 from mpsim.tunnel.repair.ledger import Ledger
 from mpsim.tunnel.repair.outlet import RepairTime
+from mpsim.tunnel.repair.recovery import MOST_KEPT
 from mpsim.tunnel.wire import FLAG_COPY, FLAG_REPAIR, Data, Datagram, Parity, Skip, decode, encode
 
 DETECT = {"mode": "detect", "timeout": "500ms"}
@@ -321,6 +322,17 @@ def test_real_packets_are_computed_from_real_parity(repair: list[Any]) -> None:
     assert pair.payloads("remote") == packets
     assert pair.remote.incoming.recovered_packets > 0
     assert not pair.remote.rejected
+
+
+def test_what_is_kept_for_parity_does_not_grow_with_what_is_recovered() -> None:
+    pair = RealPair(0.01, tunnel={"repair": [{"name": "parity", "packets": 5, "parity": 2}]}, loses=at_random(0.05, 1))
+    pair.run(1.0)
+    for number in range(2600):
+        pair.local.receive_packet(Packet.from_bytes(real_packet(number)), pair.now)
+        pair._pump("local")
+        pair.run(pair.now + 0.002)
+    assert pair.remote.incoming.recovered_packets > 50
+    assert [len(one._kept) for one in pair.remote.incoming._recoveries.values()] == [MOST_KEPT]
 
 
 @given(ratio=st.floats(0.0, 0.2), seed=st.integers(0, 10**6))

@@ -21,6 +21,7 @@ controllers: Registry[CongestionController] = Registry(
         "verus": "mpsim.tunnel.congestion.verus:Verus",
         "sprout": "mpsim.tunnel.congestion.sprout:Sprout",
         "rate-pull": "mpsim.tunnel.congestion.rate_pull:RatePull",
+        "recent-rate": "mpsim.tunnel.congestion.recent_rate:RecentRate",
         "lia": "mpsim.tunnel.congestion.lia:Lia",
         "olia": "mpsim.tunnel.congestion.olia:Olia",
         "balia": "mpsim.tunnel.congestion.balia:Balia",

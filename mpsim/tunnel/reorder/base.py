@@ -13,8 +13,9 @@ from typing import Protocol
 from mpsim.tunnel.packet import Packet
 
 NEVER = float("inf")
-# Numbers below the newest that are remembered as missing. At 1 Gbit/s this is a fifth of a second.
-MOST_MISSING = 16_384
+# Numbers below the newest that are remembered as missing: what comes by a path that is late by two seconds is still
+# known to be new at 300 Mbit/s, as in security/window.py.
+MOST_MISSING = 65_536
 # "Path" of a packet that no path delivered: it was computed from parity.
 RECOVERED = -1
 

@@ -122,11 +122,13 @@ class FixedTimeout:
         self._release()
 
     def skip(self, ranges: Iterable[tuple[int, int]], now: float) -> None:
-        most = self.expected + 2 * self.most_packets
-        for first, length in ranges:
-            for number in range(max(first, self.expected), min(first + length, most)):
+        reached, most = self.expected, self.expected + 2 * self.most_packets
+        for first, length in ranges:  # ascending; each number is looked at once, whatever they are
+            end = min(first + length, most)
+            for number in range(max(first, reached), end):
                 if number not in self._held:
                     self._skipped.add(number)
+            reached = max(reached, end)
         if self._skipped:
             self._release()
 

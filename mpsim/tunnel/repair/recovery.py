@@ -36,7 +36,7 @@ class Recovery:
         """Take note of a packet; return what can be computed now, by tunnel sequence."""
         kept = self._kept
         kept[sequence] = packet
-        if len(kept) > MOST_KEPT:
+        while len(kept) > MOST_KEPT:  # more than one, after some were recovered
             del kept[next(iter(kept))]
         for first, block in self._blocks.items():
             if first <= sequence < first + block.count:

@@ -170,6 +170,10 @@ class Scheduler(ABC):
         """
         return 0
 
+    def weight(self, path: PathView) -> float | None:
+        """Return the weight by which `path` gets its share now, for series.csv; None: there are none that change."""
+        return None
+
     def next_timeout(self) -> float | None:
         """Return when `on_timeout` wants to be called (s), or None."""
         return None

@@ -14,7 +14,9 @@ from mpsim.tunnel.security.primitives import CIPHERS, MAC_SIZE, equal, hash_of, 
 
 COOKIE_LIFE = 120.0  # s
 HANDSHAKES_PER_SECOND = 20.0  # from anywhere, from where the other end was heard, and with a cookie: each as many
-COOKIES_PER_SECOND = 2000.0  # some ten microseconds each
+COOKIES_PER_SECOND = 2048.0  # some ten microseconds each
+# Hosts that ask for cookies are told apart into so many groups: a flood from one host takes the share of its group.
+GROUPS = 64
 _CHACHA = CIPHERS["chacha20-poly1305"]
 _ZERO_NONCE = bytes(12)
 Address = tuple[str, int]
@@ -50,6 +52,11 @@ class CookieJar:
         if now - self._made >= COOKIE_LIFE:
             self.renew(now)
         return mac(self._secret, repr(source).encode())
+
+    def group(self, source: Address | None) -> int:
+        """Return the group of a source's host; which it is nobody can choose."""
+        host = source[0] if source is not None else ""
+        return mac(self._secret, b"group of " + host.encode())[0] % GROUPS
 
     def renew(self, now: float) -> None:
         """Let all cookies lose their worth."""

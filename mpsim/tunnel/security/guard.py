@@ -35,6 +35,7 @@ from mpsim.tunnel.security import messages
 from mpsim.tunnel.security.cookie import (
     COOKIE_LIFE,
     COOKIES_PER_SECOND,
+    GROUPS,
     Address,
     Allowance,
     CookieJar,
@@ -56,6 +57,7 @@ from mpsim.tunnel.wire import (
     WireError,
     decode_parts,
     encode,
+    encode_data_header,
     encode_stand_in,
     is_handshake,
     microseconds,
@@ -106,6 +108,7 @@ class Guard:
         self.mode, self.cipher, self.epoch, self.initiates = mode, cipher, epoch, initiates
         self.rejected: Counter[str] = Counter() if rejected is None else rejected
         self.sources: list[Address | None] = [None] * len(overheads)
+        self.asked = False  # something was sent that wants an answer; the endpoint's alarm takes note
         self.renewed = False  # there is a new session; the endpoint takes note, and probes at once
         self.handshakes = 0
         self._credentials, self._overheads, self._entropy, self._window = credentials, overheads, entropy, window
@@ -120,9 +123,8 @@ class Guard:
         self._newest_us: list[int | None] = [None] * len(overheads)
         self._asked_since = NEVER  # something was sent and nothing authentic has come
         self._jar = jar or CookieJar(entropy)
-        self._cookie, self._cookie_until, self._cookie_path = b"", 0.0, 0
         self._unknown, self._known, self._proved = Allowance(), Allowance(), Allowance()
-        self._cookies = Allowance(COOKIES_PER_SECOND)
+        self._cookies = [Allowance(COOKIES_PER_SECOND / GROUPS) for _ in range(GROUPS)]
         self._out: list[Handshake] = []
         self._now = 0.0
 
@@ -148,9 +150,14 @@ class Guard:
             return None
         if self._now < self._asked_since and (isinstance(datagram, Data) or _is_question(datagram)):
             self._asked_since = self._now
-        bare = isinstance(datagram, Data) and not isinstance(datagram.packet.payload, bytes)
-        plain = encode_stand_in(datagram) if bare and isinstance(datagram, Data) else encode(datagram)
-        return session.seal(plain, datagram.path_sequence)
+            self.asked = True
+        if not isinstance(datagram, Data):
+            plain = encode(datagram)
+            return session.seal(plain, plain[HEADER_SIZE:-TAG_SIZE], datagram.path_sequence)
+        body = datagram.packet.payload
+        if not isinstance(body, bytes):
+            body = encode_stand_in(datagram)[HEADER_SIZE:-TAG_SIZE]
+        return session.seal(encode_data_header(datagram), body, datagram.path_sequence)
 
     def open(self, data: bytes, path: int, now: float, source: Address | None = None) -> Datagram | None:
         """Return the datagram in bytes that came in by `path` if it is authentic and fresh, or else count it."""
@@ -161,14 +168,15 @@ class Guard:
         if len(data) < HEADER_SIZE + TAG_SIZE or data[0] >> 4 != VERSION or data[2] != path:
             self._reject("malformed")
             return None
-        session = self._sessions.find(data[HEADER_SIZE - 1], now)
+        number = data[HEADER_SIZE - 1]
+        session = self._sessions.find(number, now)
         if session is None:
             self._reject("forged")
             return None
         try:
-            header, body = session.open(data)
+            body = session.open(data)
             self._heard(session, data, path, source)
-            return decode_parts(header, body, self._overheads[path])
+            return decode_parts(data, body, self._overheads[path], number)
         except InvalidTag:
             self._reject("forged")
         except Replayed:
@@ -207,6 +215,8 @@ class Guard:
     def take(self, now: float) -> list[Handshake]:
         """Take the handshake messages that are to leave now."""
         self._now = now
+        if not self._out:
+            return []
         out, self._out = self._out, []
         return out
 
@@ -241,7 +251,8 @@ class Guard:
             self._reject("replayed")
             self._send_cookie(message, now, source)
             return
-        self._stamp = stamp
+        # Never back, or what was sent before a clock was set back would be fresh again.
+        self._stamp = max(self._stamp, stamp)
         if proved:
             self._jar.renew(now)  # a cookie proves something once
         self._respond(noise, message, now, source)
@@ -276,15 +287,14 @@ class Guard:
             return
         salt, sealed = message.noise[: messages.SALT_SIZE], message.noise[messages.SALT_SIZE :]
         try:
-            self._cookie = open_cookie(self._credentials.peer_identity, attempt.mac1, salt, sealed)
+            cookie = open_cookie(self._credentials.peer_identity, attempt.mac1, salt, sealed)
         except InvalidTag:
             self._reject("forged")
             return
-        self._cookie_until, self._cookie_path = now + COOKIE_LIFE, message.path
-        pending.on_cookie()
+        pending.on_cookie(cookie, attempt.path, now + COOKIE_LIFE)
 
     def _send_cookie(self, message: Message, now: float, source: Address | None) -> None:
-        if not self._cookies.take(now):
+        if not self._cookies[self._jar.group(source)].take(now):
             return
         salt = self._entropy(messages.SALT_SIZE)
         sealed = seal_cookie(self._credentials.own_identity, message.mac1, salt, self._jar.cookie(source, now))
@@ -297,12 +307,10 @@ class Guard:
         stamp = max(self._last_stamp + 1, self._started + int(now * NANOSECONDS))
         self._last_stamp = stamp
         told = messages.payload(self.epoch, path, number, stamp=stamp)
-        cookie = self._cookie if now < self._cookie_until else b""
-        self._cookie = b""
         header = (self.epoch, path, microseconds(now))
-        keys = (self._peer_mac1, cookie)
+        keys = (self._peer_mac1, pending.take_cookie())
         data = messages.build(INITIATION, header, (number, 0), noise.write(told), keys)
-        attempt = Attempt(number, noise, data[-2 * TAG_SIZE : -TAG_SIZE])
+        attempt = Attempt(number, path, noise, data[-2 * TAG_SIZE : -TAG_SIZE])
         pending.on_sent(attempt, now, self._entropy(1)[0])
         self._send(path, data, self.sources[path])
 
@@ -369,9 +377,7 @@ class Guard:
         if pending is None:
             pending = self._pending = Pending(now)
         if usable:
-            # A cookie proves the address of the path that it came by, and of no other.
-            proving = self._cookie and self._cookie_path in usable
-            self._initiate(pending, self._cookie_path if proving else usable[pending.count % len(usable)], now)
+            self._initiate(pending, pending.next_path(usable, now), now)
         else:
             pending.on_no_path(now)
 

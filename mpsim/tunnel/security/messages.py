@@ -76,7 +76,8 @@ def parse(data: bytes) -> Message | None:
     """Return the message in `data`, or None if that has not the form of one."""
     kind = data[0] & 0xF
     if (
-        not _SHORTEST.get(kind, LONGEST) <= len(data) <= LONGEST
+        kind not in _SHORTEST
+        or not _SHORTEST[kind] <= len(data) <= LONGEST
         or any(data[8:16])
         or any(data[20:24])
         or data[1]

@@ -11,13 +11,16 @@ from __future__ import annotations
 from mpsim.tunnel.datagrams import DATA, HEADER_SIZE, PARITY, TAG_SIZE
 from mpsim.tunnel.security.primitives import CIPHERS, InvalidTag, equal, mac
 from mpsim.tunnel.security.window import SIZE, Window
-from mpsim.tunnel.wire import expand
+from mpsim.tunnel.wire import SEQUENCE_MASK, expand
 
 # Keys are renewed after this time (s) or so many datagrams, and not used beyond the second of each. The times are
 # WireGuard's (section 6.1 of its paper), the counts within RFC 9001, section 6.6, for AES-GCM: 2^23.
 REKEY_AFTER, REJECT_AFTER = 120.0, 180.0
 REKEY_DATAGRAMS, REJECT_DATAGRAMS = 1 << 22, 1 << 23
 _FIRST = 1 << 32  # counts begin here, so that none before the first one that comes is negative
+# The first 8 bytes of each numbering's nonces, which its number follows.
+_NONCES = tuple(b"\0\0\0\0\0\0" + bytes((space >> 1, space & 1)) for space in range(512))
+_DATA = (DATA, PARITY)
 
 
 class Replayed(ValueError):  # noqa: N818  # what happened to the datagram
@@ -37,6 +40,7 @@ class Session:
     """
 
     __slots__ = (
+        "_key",
         "_last",
         "_opening",
         "_receive_key",
@@ -68,6 +72,7 @@ class Session:
         self._seal = CIPHERS[cipher](keys[0]) if mode == "aead" else None
         self._opening = CIPHERS[cipher](keys[1]) if mode == "aead" else None
         self.number, self.peer_number = number, peer_number
+        self._key = bytes((peer_number,))
         self.initiator = initiator
         self.born = born
         self.sent = self.received = 0
@@ -83,30 +88,35 @@ class Session:
         """Return whether it has carried so much, either way, that its keys are to be renewed."""
         return self.sent >= REKEY_DATAGRAMS or self.received >= REKEY_DATAGRAMS
 
-    def seal(self, plain: bytes, count: int) -> bytes:
-        """Return the datagram `plain` (its tag zero) sealed; count: its number on its path, unlimited."""
-        space = _space(plain)
+    def seal(self, head: bytes, body: bytes, count: int) -> bytes:
+        """Return the datagram of a header and a body sealed; count: its number on its path, unlimited."""
+        space = head[2] << 1 | (head[0] & 0xF not in _DATA)
         if count <= self._last.get(space, -1):
             raise AssertionError(f"path sequence {count} after {self._last[space]}: a nonce would occur twice")
         self._last[space] = count
         self.sent += 1
-        header = b"%b%c" % (plain[: HEADER_SIZE - 1], self.peer_number)
-        body = plain[HEADER_SIZE:-TAG_SIZE]
+        header = head[: HEADER_SIZE - 1] + self._key
         if self._seal is not None:
-            return header + self._seal.encrypt(_nonce(plain, space), body, header)
-        return b"".join((header, body, mac(self._send_key, header + body)))
+            return header + self._seal.encrypt(_NONCES[space] + head[12:16], body, header)
+        signed = header + body
+        return signed + mac(self._send_key, signed)
 
-    def open(self, data: bytes) -> tuple[bytes, bytes]:
-        """Return header and body as they were before `seal`; raises Replayed, or InvalidTag if it is not authentic."""
-        space = _space(data)
-        low = int.from_bytes(data[12:16], "big")
+    def open(self, data: bytes) -> bytes:
+        """Return the body as it was before `seal`; raises Replayed, or InvalidTag if it is not authentic."""
+        space = data[2] << 1 | (data[0] & 0xF not in _DATA)
+        number = data[12:16]
+        low = int.from_bytes(number, "big")
         window = self._windows.get(space)
-        count = _FIRST + low if window is None else expand(low, window.highest)
-        if window is not None and count <= window.highest and window.knows(count):
-            raise Replayed
-        header = data[:HEADER_SIZE]
+        if window is None:
+            count = _FIRST + low
+        else:
+            count = window.highest + 1
+            if low != count & SEQUENCE_MASK:
+                count = expand(low, count)
+                if window.knows(count):
+                    raise Replayed
         if self._opening is not None:
-            body = self._opening.decrypt(_nonce(data, space), data[HEADER_SIZE:], header)
+            body = self._opening.decrypt(_NONCES[space] + number, data[HEADER_SIZE:], data[:HEADER_SIZE])
         else:
             body = data[HEADER_SIZE:-TAG_SIZE]
             if not equal(mac(self._receive_key, data[:-TAG_SIZE]), data[-TAG_SIZE:]):
@@ -116,13 +126,4 @@ class Session:
         else:
             window.accept(count)
         self.received += 1
-        return header[:-1] + b"\0", body
-
-
-def _space(data: bytes) -> int:
-    """Return which numbering a datagram belongs to: its path's data, or control."""
-    return data[2] << 1 | (data[0] & 0xF not in (DATA, PARITY))
-
-
-def _nonce(data: bytes, space: int) -> bytes:
-    return b"\0\0\0\0\0\0%c%c%b" % (space >> 1, space & 1, data[12:16])
+        return body

@@ -42,7 +42,8 @@ class Window:
         block = count // BLOCK
         if count > self.highest:
             newest = self.highest // BLOCK
-            for passed in range(newest + 1, min(block, newest + self._mask + 1) + 1):
-                self._blocks[passed & self._mask] = 0
+            if block != newest:
+                for passed in range(newest + 1, min(block, newest + self._mask + 1) + 1):
+                    self._blocks[passed & self._mask] = 0
             self.highest = count
         self._blocks[block & self._mask] |= 1 << count % BLOCK

@@ -1,0 +1,153 @@
+"""A few cells of the mobile experiment with real TCP between real interfaces, beside their simulation.
+
+Three pairs of LTE links, 20 ms one way, 300 kB of queue, the way back on its own trace where there is one; and two
+links of 8 Mbit/s that lose 1 % both ways. The inner flow is the kernel's CUBIC; in each cell our tunnel stands beside
+the kernel's Multipath TCP on the same links. Where no recordings are at hand the pairs are shipped ones.
+
+Criteria: the fraction of the sum within 7 points of the simulation's, and `valid`; goodput above Multipath TCP's in the
+mean over the pairs, and at least 1.3 times it where links lose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from experiments import mobile_runs as runs
+from experiments import mobile_sets as sets
+from experiments.base import EMULATION, Outcome, Timing, Trial, scenario_of
+from mpsim.worlds import SIMULATION
+
+FULL = Timing(warmup=5.0, duration=60.0, repetitions=1)
+QUICK = Timing(warmup=2.0, duration=10.0, repetitions=1)
+DELAY, QUEUE = "20ms", "300kB"
+RECORDED = ("verizon@0 + att@0", "verizon@0 + tmobile@0", "att@100 + tmobile@60")
+DRAWN = ("driving a + b", "driving b + c", "Wi-Fi + LTE, walking")
+LOSSY = "8+8 Mbit/s, 1 % loss"
+LOSSY_LINKS = tuple({"name": name, "rate": "8Mbit", "delay": "10ms", "loss": 0.01} for name in ("first", "second"))
+SYSTEMS = (runs.OURS, runs.MULTIPATH)
+POINTS = 0.07
+GAIN, LOSSY_GAIN = 1.0, 1.3  # over Multipath TCP
+BPS_PER_MBIT = 1e6
+
+
+def pairs() -> list[sets.LinkSet]:
+    """Give the pairs that are emulated."""
+    found, _ = sets.at_hand([one for one in sets.ALL if one.name in RECORDED])
+    return found if len(found) == len(RECORDED) else [one for one in sets.SHIPPED_SETS if one.name in DRAWN]
+
+
+def trials_of(timing: Timing, worlds: Sequence[str], folder: Path) -> list[Trial]:
+    """Give every run; folder: where traces are written."""
+    cells: dict[str, Sequence[Mapping[str, Any]]] = {
+        one.name: sets.link_tables(one, folder, sets.OWN, delays=(DELAY,) * len(one.legs), queue=QUEUE)
+        for one in pairs()
+    }
+    cells[LOSSY] = LOSSY_LINKS
+    return [
+        Trial(
+            {"cell": name, "system": entry.name},
+            world,
+            scenario_of(raw_scenario(links, entry), timing, seed=1),
+        )
+        for world in worlds
+        for name, links in cells.items()
+        for entry in SYSTEMS
+    ]
+
+
+def raw_scenario(links: Sequence[Mapping[str, Any]], entry: runs.Entry) -> dict[str, Any]:
+    """Give one cell's scenario as a mapping."""
+    return runs.raw_scenario(links, runs.tunnel_of(entry, runs.CUBIC), runs.CUBIC)
+
+
+def compare(outcomes: Sequence[Outcome | None]) -> list[dict[str, Any]]:
+    """Give one row a cell and system: both worlds' numbers, how far apart they are, and whether they are believed."""
+    known = [one for one in outcomes if one is not None]
+    places = dict.fromkeys((str(one.trial.labels["cell"]), str(one.trial.labels["system"])) for one in known)
+    rows = []
+    for cell, system in places:
+        row: dict[str, Any] = {"cell": cell, "system": system}
+        for world in (SIMULATION, EMULATION):
+            one = next((one for one in known if _is(one, world, cell, system)), None)
+            found = runs.row_of(one) if one is not None else {}
+            row |= {f"{world}_{key}": found.get(key) for key in ("goodput_bps", "fraction", "delay_p95_s")}
+            row |= {f"{world}_valid": None if one is None else one.believed}
+            row |= {f"{world}_why_not": "" if one is None else one.why_not}
+        both = [row[f"{world}_fraction"] for world in (SIMULATION, EMULATION)]
+        row["apart"] = None if None in both else both[1] - both[0]
+        rows.append(row)
+    return rows
+
+
+def _is(one: Outcome, world: str, cell: str, system: str) -> bool:
+    return one.trial.world == world and one.has({"cell": cell, "system": system})
+
+
+def gains(rows: Sequence[Mapping[str, Any]], world: str) -> dict[str, float]:
+    """Give our goodput over Multipath TCP's in each cell where both are known."""
+    found = {}
+    for cell in dict.fromkeys(str(row["cell"]) for row in rows):
+        ours, theirs = (
+            next(
+                (row[f"{world}_goodput_bps"] for row in rows if (row["cell"], row["system"]) == (cell, one.name)), None
+            )
+            for one in SYSTEMS
+        )
+        if ours is not None and theirs:
+            found[cell] = ours / theirs
+    return found
+
+
+HEADINGS = (
+    "links", "system", "simulated Mbit/s", "fraction", "emulated Mbit/s", "fraction", "apart", "p95 ms, simulated",
+    "emulated", "valid",
+)  # fmt: skip
+
+
+def cells_of(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Give the table's cells."""
+    return [
+        (
+            row["cell"],
+            row["system"],
+            *_pair(row, SIMULATION),
+            *_pair(row, EMULATION),
+            "-" if row["apart"] is None else f"{100 * row['apart']:+.1f} points",
+            *(_number(row[f"{world}_delay_p95_s"], 1e3, 0) for world in (SIMULATION, EMULATION)),
+            {None: "-", True: "yes", False: "no"}[row[f"{EMULATION}_valid"]],
+        )
+        for row in rows
+    ]
+
+
+def _pair(row: Mapping[str, Any], world: str) -> tuple[str, str]:
+    return _number(row[f"{world}_goodput_bps"], 1 / BPS_PER_MBIT, 2), _number(row[f"{world}_fraction"], 1, 3)
+
+
+def _number(value: float | None, factor: float, digits: int) -> str:
+    return "-" if value is None else f"{value * factor:.{digits}f}"
+
+
+def verdict(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say in a line each whether the criteria hold; what was not emulated says so."""
+    far = [row for row in rows if row["apart"] is not None and row["system"] == runs.OURS.name]
+    if not far:
+        return ["The emulated side was not measured here: sudo mpsim experiment mobile --world emulation."]
+    widest = max(abs(row["apart"]) for row in far)
+    lines = [f"Worlds apart by {100 * widest:.1f} points at most, 7 allowed: {_told(widest <= POINTS)}."]
+    found = gains(rows, EMULATION)
+    mobile = [gain for cell, gain in found.items() if cell != LOSSY]
+    if mobile:
+        lines.append(
+            f"{runs.OURS.name} over MPTCP, mean of the pairs: {fmean(mobile):.2f}: {_told(fmean(mobile) > GAIN)}."
+        )
+    if LOSSY in found:
+        lines.append(f"On {LOSSY}: {found[LOSSY]:.2f}, 1.3 wanted: {_told(found[LOSSY] >= LOSSY_GAIN)}.")
+    return lines
+
+
+def _told(met: bool) -> str:
+    return "met" if met else "not met"

@@ -1,0 +1,123 @@
+"""Recent rate: worked examples of its count, its memory and its cut, and a bottleneck in a few lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from mpsim.tunnel.congestion import AckSample
+from mpsim.tunnel.congestion.recent_rate import RecentRate
+
+MSS = 1500
+RTT = 0.05
+
+
+class Flow:
+    """What a controller is told, one packet at a time; clocks of the two ends differ by 3 s."""
+
+    def __init__(self, **parameters: float) -> None:
+        self.controller = RecentRate(**{"growth": 0.0, "headroom": 0, **parameters})
+        self.controller.start(MSS, 0.0)
+        self.controller.ssthresh = 0.0  # slow start is over
+        self.delivered = 0
+
+    def arrive(self, at: float, *, queue: float = 0.0, back: float = 0.0, used: bool = True) -> float:
+        """Let a packet arrive at `at` (s) after a queue (s), its answer `back` later; return the window, packets."""
+        self.delivered += MSS
+        sample = AckSample()
+        sample.now, sample.acked, sample.delivered = at + RTT / 2 + back, MSS, self.delivered
+        sample.sent_time = at - RTT / 2 - queue
+        sample.rtt = sample.srtt = sample.now - sample.sent_time
+        sample.one_way_delay = 3.0 + RTT / 2 + queue
+        sample.cwnd_limited = used
+        self.controller.on_acked(sample)
+        return self.controller.cwnd / MSS
+
+    def steady(self, begin: float, end: float, gap: float, **more: float) -> float:
+        """Let packets arrive `gap` apart; return the window in packets."""
+        window, count = 0.0, round((end - begin) / gap)
+        for number in range(count):
+            window = self.arrive(begin + number * gap, **more)
+        return window
+
+
+def test_the_window_is_what_arrived_in_the_least_round_trip_and_the_delay() -> None:
+    assert Flow(delay=0.02).steady(0.0, 1.0, 0.002) == pytest.approx(35)  # 500 packets/s for 70 ms
+    assert Flow(delay=0.05).steady(0.0, 1.0, 0.002) == pytest.approx(50)
+
+
+def test_headroom_and_growth_come_on_top() -> None:
+    assert Flow(headroom=4).steady(0.0, 1.0, 0.002) == pytest.approx(39)
+    assert Flow(growth=0.5).steady(0.0, 1.0, 0.002) == pytest.approx(52.5)
+
+
+def test_growth_ends_with_a_queue_of_the_delay() -> None:
+    flow = Flow(growth=0.5, delay=0.02)
+    flow.arrive(0.0)  # without a queue: the least delay is known
+    assert flow.steady(0.1, 1.1, 0.002, queue=0.01) == pytest.approx(35 * 1.25)
+    assert flow.steady(1.1, 2.1, 0.002, queue=0.02) == pytest.approx(35)
+
+
+def test_a_slow_way_back_and_answers_in_a_bunch_change_nothing() -> None:
+    flow = Flow()
+    flow.arrive(0.0)
+    for number in range(500):
+        at = 0.1 + number * 0.002
+        window = flow.arrive(at, back=0.3 - (at % 0.1))
+    assert window == pytest.approx(35)
+
+
+def test_the_largest_count_holds_as_long_as_memory() -> None:
+    flow = Flow(memory=0.2)
+    flow.steady(0.0, 1.0, 0.002)
+    assert flow.steady(1.0, 1.15, 0.01) == pytest.approx(35)
+    assert flow.steady(1.15, 1.5, 0.01) == pytest.approx(7)
+
+
+def test_silence_does_not_age_memory() -> None:
+    flow = Flow(memory=0.2)
+    flow.steady(0.0, 1.0, 0.002)
+    assert flow.arrive(3.0) == pytest.approx(35)
+
+
+def test_a_window_that_is_not_used_is_kept_longer() -> None:
+    flow = Flow(memory=0.2)
+    flow.steady(0.0, 1.0, 0.002)
+    assert flow.steady(1.0, 2.0, 0.01, used=False) == pytest.approx(35)
+    assert flow.steady(2.0, 4.0, 0.01, used=False) == pytest.approx(7)
+
+
+def test_a_standing_queue_beyond_the_cut_ends_memory_and_a_passing_one_does_not() -> None:
+    flow = Flow(memory=0.5, cut=0.1)
+    flow.steady(0.0, 1.0, 0.002)
+    assert flow.arrive(1.0, queue=0.2) == pytest.approx(35)
+    assert flow.steady(1.01, 1.05, 0.01) == pytest.approx(35)
+    assert flow.steady(1.05, 1.25, 0.01, queue=0.2) == pytest.approx(7)
+
+
+def test_losses_change_nothing() -> None:
+    flow = Flow()
+    before = flow.steady(0.0, 1.0, 0.002)
+    flow.controller.on_lost(1.0, 10 * MSS, 0.9, 35 * MSS)
+    assert flow.controller.cwnd / MSS == before
+
+
+@pytest.mark.parametrize("rate", [200.0, 1000.0, 20000.0], ids=["2.4M", "12M", "240M"])
+def test_the_queue_at_a_bottleneck_settles_at_the_delay_whatever_its_rate(rate: float) -> None:
+    """rate: packets/s; one queue, fluid, a round trip apart."""
+    controller = RecentRate(delay=0.02, headroom=0)
+    controller.start(MSS, 0.0)
+    now, delivered, queues = 0.0, 0, []
+    while now < 5.0:
+        window = controller.cwnd / MSS
+        queue = max(0.0, window / rate - RTT)
+        now += 1 / min(rate, window / RTT)
+        delivered += MSS
+        sample = AckSample()
+        sample.now, sample.acked, sample.delivered = now, MSS, delivered
+        sample.rtt = sample.srtt = RTT + queue
+        sample.sent_time = now - sample.rtt
+        sample.one_way_delay = RTT / 2 + queue
+        controller.on_acked(sample)
+        queues.append(queue)
+    assert queues[-1] == pytest.approx(0.02, abs=0.002 + 2 / rate)
+    assert max(queues) < 0.15
