@@ -14,7 +14,7 @@ from mpsim.build import build_endpoint
 from mpsim.portal.config import Config, PathSpec, PortalSpec
 from mpsim.portal.driving import Driver
 from mpsim.portal.fields import Remote
-from mpsim.portal.port import Port, mapped, shown_address
+from mpsim.portal.port import Place, Port, mapped, shown_address
 from mpsim.portal.resolving import Resolver
 from mpsim.portal.way import Way
 from mpsim.tunnel.datagrams import Datagram, Handshake
@@ -29,9 +29,9 @@ from mpsim.units import NS_PER_S
 _log = logging.getLogger("mpsim.portal")
 
 
-def _lasting(path: PathSpec) -> PathSpec:
-    """Return a path without what may change while it carries packets."""
-    return path.model_copy(update={"metric": 0, "remote": None})
+def _lasting(path: PathSpec) -> tuple[str, Place]:
+    """Return what of a path cannot change while it carries packets: its name and its socket."""
+    return path.name, Place.of(path, "")
 
 
 def _guard(
@@ -170,9 +170,7 @@ class Association:
 
     def differs_little(self, spec: PortalSpec) -> bool:
         """Return whether `reconfigure` can make this association be as `spec` says."""
-        return len(spec.path) == len(self.spec.path) and all(
-            _lasting(old) == _lasting(new) for old, new in zip(self.spec.path, spec.path, strict=True)
-        )
+        return [_lasting(path) for path in spec.path] == [_lasting(path) for path in self.spec.path]
 
     def reconfigure(self, spec: PortalSpec) -> None:
         """Take other routes, metrics and remote names; packets go on."""

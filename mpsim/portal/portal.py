@@ -91,15 +91,8 @@ class Portal:
         An association whose lines are the same goes on as it is; another begins anew.
         """
         old, new = self.config.host, config.host
-        kept = [
-            key
-            for key in ("name", "address", "metrics_port", "user")
-            if getattr(old, key) != getattr(new, key)
-        ]  # fmt: skip
-        if self.config.inner_mtu() != config.inner_mtu():
-            kept.append("mtu")
         self._apply(config)
-        return kept
+        return [key for key in ("name", "address", "metrics_port", "user") if getattr(old, key) != getattr(new, key)]
 
     def _apply(self, config: Config) -> None:
         now = self.loop.now()

@@ -291,4 +291,15 @@ def test_a_reload_tells_what_needs_a_restart(tmp_path: Path, stack: ExitStack) -
     two, (port,) = Two(tmp_path), free_ports(1)
     local = two.start("local", [path("a", to=port)], stack)
     config = parse_config(two.raw("local", [path("a", to=port)], name="mps-other", mtu=1300), tmp_path)
-    assert local.in_loop(lambda: local.portal.reload(config)) == ["name", "mtu"]
+    assert local.in_loop(lambda: local.portal.reload(config)) == ["name"]
+    assert local.portal.associations[0].mtu == 1300
+
+
+def test_a_remote_of_another_ip_version_has_another_socket(tmp_path: Path, stack: ExitStack) -> None:
+    two, (port,) = Two(tmp_path), free_ports(1)
+    local = two.start("local", [path("a", to=f"127.0.0.1:{port}")], stack)
+    before = local.portal.associations[0]
+    for remote, same in (("127.0.0.2", True), ("[::1]", False)):
+        config = parse_config(two.raw("local", [path("a", to=f"{remote}:{port}")], mtu=1400), tmp_path)
+        local.in_loop(lambda config=config: local.portal.reload(config))
+        assert (local.portal.associations[0].ways[0].port is before.ways[0].port) == same
