@@ -308,9 +308,9 @@ def test_a_flood_of_ten_thousand_a_second_from_one_host_keeps_nobody_out() -> No
         data = build(INITIATION, header, (1, 0), random.randbytes(111), (label(b"mac1", identity), b""))
         ends.remote.open(data, 0, ends.now, (WRONG[0], random.randrange(65_536)))
         answered += len(ends.remote.take(ends.now))
-        if step % 20 == 0:
+        if step > 2000 and step % 20 == 0:  # what may be computed has been used up
             ends.carry(OLD)
-    assert answered < 2 * COOKIES_PER_SECOND / GROUPS
+    assert answered < 3 * COOKIES_PER_SECOND / GROUPS  # a cookie that was used moves him to another group
     assert ends.local.ready
     assert [data[0] & 0xF for _, data in ends.sent] == [INITIATION, COOKIE, INITIATION, RESPONSE]
 
