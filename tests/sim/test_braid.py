@@ -35,6 +35,12 @@ def test_fluctuating_links_are_summed_at_a_low_delay(system: str, least: float, 
     assert found.data["tunnel"]["in_order_delay_s"]["p95"] < longest
 
 
+def test_a_call_beside_a_bulk_flow_stays_a_good_one() -> None:
+    call = {"name": "call", "kind": "voip", "direction": "inbound"}
+    found = simulate(PAIR, tcp(), call, tunnel=BRAID, warmup="2s", duration="8s")
+    assert found.flow("call")["mos"] >= 3.8
+
+
 def test_random_loss_costs_little() -> None:
     links = [link("8Mbit", name=name, loss=0.01, queue="1000p") for name in "ab"]
     assert simulate(links, tcp(), tunnel=BRAID, warmup="2s", duration="8s").aggregation("inbound")["efficiency"] > 0.93

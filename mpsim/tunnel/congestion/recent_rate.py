@@ -9,8 +9,8 @@ grows faster than by what `delay` adds in a round trip, as far as the queue lets
 Windows from a recent delivery rate are the idea of BBR (draft-ietf-ccwg-bbr) and, for cellular links, of Sprout
 (Winstein et al., NSDI 2013); this rule has neither phases nor a model.
 
-While a call shares the path `delay`, `memory`, `cut`, `growth` and `headroom` shrink to their `calm` part: a call suffers by a
-queue more than a bulk flow by a smaller window.
+While a call shares the path `delay`, `memory`, `cut`, `growth` and `headroom` shrink to their `calm` part: a call
+suffers by a queue more than a bulk flow by a smaller window.
 
 A queue that stays beyond `cut` proves that the rate has fallen: what was counted before is forgotten. Memory does not
 age while nothing arrives, so that a path that was silent goes on as before; it ages slowly while the window is not
@@ -61,7 +61,7 @@ class RecentRate(CongestionController):
         cut: float = 0.15,
         growth: float = 0.5,
         headroom: float = 4,
-        calm: float = 0.5,
+        calm: float = 0.3,
         initial_window: float = 10,
         minimum_window: float = 4,
     ) -> None:
