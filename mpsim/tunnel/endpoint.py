@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 ACTIVE = 1.0
 # This long (s) after the beginning a path that was not yet heard of keeps those of a higher metric waiting.
 PATIENCE = 2 * INITIAL_RTT
+# Called so late (s), an endpoint takes it that its clock has leapt: the machine was suspended.
+LEAP = 1.0
 # Questions (probes), for each path, that may still be answered: an answer to something else, or a second one, says
 # nothing about round-trip times, nor that a new epoch is the other end's. At `PROBE_AGAIN` those of six seconds.
 MOST_QUESTIONS = 64
@@ -229,6 +231,8 @@ class Endpoint:
 
     def receive_datagram(self, datagram: Datagram, path: int, now: float) -> None:
         """Take a datagram that came in by path number `path`."""
+        if now > self._alarm + LEAP:
+            self._on_leap(now)
         if datagram.epoch != self._peer_epoch and not self._admit_epoch(datagram, path, now):
             self.rejected["epoch"] += 1
             return
@@ -376,6 +380,8 @@ class Endpoint:
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due by now; harmless before."""
+        if now > self._alarm + LEAP:
+            self._on_leap(now)
         if self.guard is not None:
             self.guard.on_time(now, [path.index for path in self.paths if path.carrier])
         if self._patient:
@@ -395,6 +401,13 @@ class Endpoint:
             alarm = min(alarm, self.guard.next_timeout())
         # What rounding leaves due now is looked at again a tick of the wire's clock later.
         self._alarm = alarm if alarm > now else now + 1 / MICROSECONDS
+
+    def _on_leap(self, now: float) -> None:
+        """Measure no round-trip time by what was sent before the clock leapt."""
+        self._questions.clear()
+        for path in self.paths:
+            path.leapt = now
+        self._alarm = now
 
     def _be_patient(self, now: float) -> None:
         """At the beginning wait a while for paths of a low metric before those of a higher one are used."""

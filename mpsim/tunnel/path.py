@@ -62,6 +62,7 @@ class Path(Liveness):
         "detection",
         "index",
         "last_sent",
+        "leapt",
         "ledger",
         "loss_ratio",
         "lost_at",
@@ -120,6 +121,7 @@ class Path(Liveness):
         self.app_limited = 0
         self._next_send = 0.0  # pacing
         self.last_sent = -NEVER
+        self.leapt = -NEVER  # when the clock leapt: what was sent before tells no round-trip time
         self._sample = AckSample()
         self._marks = 0
         # Counters for the result.
@@ -300,7 +302,7 @@ class Path(Liveness):
         newest = acked[-1]
         sample = self._sample
         sample.rtt = None
-        if newest.path_sequence == largest:
+        if newest.path_sequence == largest and newest.time >= self.leapt:
             held = ((feedback.sent_us - feedback.received_us) & SEQUENCE_MASK) / MICROSECONDS
             self.update_rtt(now - newest.time - held)
             sample.rtt = self.latest_rtt
