@@ -48,6 +48,8 @@ ACTIVE = 1.0
 PATIENCE = 2 * INITIAL_RTT
 # Probes for a path's MTU, for each path, whose answer is waited for.
 MOST_SIZED = 64
+# Called so late (s), an endpoint takes it that its clock has leapt: the machine was suspended.
+LEAP = 1.0
 
 
 class Endpoint:
@@ -215,8 +217,10 @@ class Endpoint:
                 path.probe_anew(now)
         self._alarm = min(self._alarm, now)
 
-    def receive_datagram(self, datagram: Datagram, path: int, now: float) -> None:
+    def receive_datagram(self, datagram: Datagram, path: int, now: float) -> None:  # noqa: C901  # hot
         """Take a datagram that came in by path number `path`."""
+        if now > self._alarm + LEAP:
+            self._on_leap(now)
         if datagram.epoch != self._peer.epoch and not self._admit_epoch(datagram, path, now):
             self.rejected["epoch"] += 1
             return
@@ -365,6 +369,8 @@ class Endpoint:
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due by now; harmless before."""
+        if now > self._alarm + LEAP:
+            self._on_leap(now)
         if self.guard is not None:
             self.guard.on_time(now, [path.index for path in self.paths if path.carrier])
         if self._patient:
@@ -387,6 +393,13 @@ class Endpoint:
             alarm = min(alarm, self.guard.next_timeout())
         # What rounding leaves due now is looked at again a tick of the wire's clock later.
         self._alarm = alarm if alarm > now else now + 1 / MICROSECONDS
+
+    def _on_leap(self, now: float) -> None:
+        """Measure no round-trip time by what was sent before the clock leapt."""
+        self._peer.forget_questions()
+        for path in self.paths:
+            path.leapt = now
+        self._alarm = now
 
     def _be_patient(self, now: float) -> None:
         """At the beginning wait a while for paths of a low metric before those of a higher one are used."""

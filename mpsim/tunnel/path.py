@@ -57,6 +57,7 @@ class Path(Liveness):
         "flight",
         "index",
         "last_sent",
+        "leapt",
         "ledger",
         "lost_datagrams",
         "metric",
@@ -105,6 +106,7 @@ class Path(Liveness):
         self._losses = LossHistory()
         self._next_send = 0.0  # pacing
         self.last_sent = -NEVER
+        self.leapt = -NEVER  # when the clock leapt: what was sent before tells no round-trip time
         self._marks = 0
         # Counters for the result.
         self.sent_datagrams = self.sent_bytes = self.lost_datagrams = 0
@@ -243,7 +245,7 @@ class Path(Liveness):
     def _on_acked(self, acked: list[Data], feedback: Feedback, largest: int, now: float) -> int:
         newest = acked[-1]
         rtt = None
-        if newest.path_sequence == largest:
+        if newest.path_sequence == largest and newest.time >= self.leapt:
             held = ((feedback.sent_us - feedback.received_us) & SEQUENCE_MASK) / MICROSECONDS
             self.update_rtt(now - newest.time - held)
             rtt = self.latest_rtt

@@ -39,6 +39,10 @@ class Peer:
         """How many questions may still be answered."""
         return len(self._questions)
 
+    def forget_questions(self) -> None:
+        """Believe no answer to what was asked until now."""
+        self._questions.clear()
+
     def answered(self, answer: Probe) -> bool:
         """Return whether this answers a question of ours, for the first time."""
         question = (answer.number, answer.echo_us)

@@ -417,3 +417,14 @@ def test_what_may_work_again_is_probed_often() -> None:
     pair.carried.clear()
     pair.run(pair.now + 1.1)
     assert sum(side == "local" for side, _ in pair.carried) == 6  # after a minute it had been one a second
+
+
+def test_a_clock_that_leaps_tells_no_round_trip_time() -> None:
+    pair = ready(0.01)
+    pair.send(0)
+    srtt = pair.local.paths[0].srtt
+    pair.local.handle_timeout(pair.now)
+    pair.now += 200.0  # with data, and its feedback, on the way
+    pair.run(pair.now + 1.0)
+    assert pair.local.paths[0].srtt == pytest.approx(srtt, rel=0.1)
+    assert pair.local.paths[0].up
