@@ -375,10 +375,7 @@ class Endpoint:
             self.guard.on_time(now, [path.index for path in self.paths if path.carrier])
         if self._patient:
             self._be_patient(now)
-        alarm = self.scheduler.next_timeout() or NEVER
-        if alarm <= now:
-            self.scheduler.on_timeout(now)
-            alarm = self.scheduler.next_timeout() or NEVER
+        alarm = self._scheduler_time(now)
         for path, receiver in zip(self.paths, self.incoming.receivers, strict=True):
             self._path_time(path, now)
             alarm = min(alarm, path.next_timeout(), receiver.next_timeout(path.srtt), path.pacing_alarm(now))
@@ -393,6 +390,13 @@ class Endpoint:
             alarm = min(alarm, self.guard.next_timeout())
         # What rounding leaves due now is looked at again a tick of the wire's clock later.
         self._alarm = alarm if alarm > now else now + 1 / MICROSECONDS
+
+    def _scheduler_time(self, now: float) -> float:
+        alarm = self.scheduler.next_timeout() or NEVER
+        if alarm > now:
+            return alarm
+        self.scheduler.on_timeout(now)
+        return self.scheduler.next_timeout() or NEVER
 
     def _on_leap(self, now: float) -> None:
         """Measure no round-trip time by what was sent before the clock leapt."""
