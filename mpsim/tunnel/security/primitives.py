@@ -85,6 +85,11 @@ def hkdf(chaining_key: bytes, material: bytes, count: int) -> list[bytes]:
     return outputs
 
 
+# Of the RSA that is imitated: bytes of a prime, and the public exponent.
+PRIME_SIZE = 64
+EXPONENT = 65_537
+
+
 class RsaKey:
     """An RSA key from a seeded stream: it imitates what others do, and is too short to protect anything.
 
@@ -92,13 +97,10 @@ class RsaKey:
         entropy: gives so many random bytes
     """
 
-    PRIME_SIZE = 64  # bytes
-    EXPONENT = 65_537
-
     def __init__(self, entropy: Callable[[int], bytes]) -> None:
         first, second = self._prime(entropy), self._prime(entropy)
-        public = rsa.RSAPublicNumbers(self.EXPONENT, first * second)
-        private = pow(self.EXPONENT, -1, (first - 1) * (second - 1))
+        public = rsa.RSAPublicNumbers(EXPONENT, first * second)
+        private = pow(EXPONENT, -1, (first - 1) * (second - 1))
         self._private = rsa.RSAPrivateNumbers(
             first,
             second,
@@ -109,13 +111,13 @@ class RsaKey:
             public,
         ).private_key()
 
-    @classmethod
-    def _prime(cls, entropy: Callable[[int], bytes]) -> int:
-        high, odd = 3 << (8 * cls.PRIME_SIZE - 2), 1
+    @staticmethod
+    def _prime(entropy: Callable[[int], bytes]) -> int:
+        high, odd = 3 << (8 * PRIME_SIZE - 2), 1
         while True:
-            found = int.from_bytes(entropy(cls.PRIME_SIZE), "big") | high | odd
+            found = int.from_bytes(entropy(PRIME_SIZE), "big") | high | odd
             # Fermat's test: of random numbers of this size next to none pass without being prime.
-            if pow(2, found - 1, found) == 1 and (found - 1) % cls.EXPONENT:
+            if pow(2, found - 1, found) == 1 and (found - 1) % EXPONENT:
                 return found
 
     def sign(self, data: bytes) -> bytes:
