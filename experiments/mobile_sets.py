@@ -3,8 +3,9 @@
 Recordings belong to their authors (the README says where they are to be had): they are looked for in the folder that
 MPSIM_TRACES names, or in ../shared/traces beside the project. What is not there is left out, and said.
 
-A set is either used to choose the parameters of our own systems (``tuning``), or was not looked at for that; tables
-keep the two apart. Recordings of one value a second fluctuate inside it as LTE does (docs/traces.md), and are scaled
+The parameters of our own systems were chosen on recordings of three operators; a set with any of these counts as used
+for tuning, at whatever offset, and tables keep them apart from those that were not looked at. Recordings of one value a
+second fluctuate inside it as LTE does (docs/traces.md), and are scaled
 down, so that what a set carries in sum stays near that of LTE: shape is what is asked about, not speed.
 """
 
@@ -31,6 +32,7 @@ CUT_S = 75.0  # of a recording of one value a second: a run and what is left in 
 PAIR, TRIPLE, OPERATORS, WIFI, STARLINK, GENERATED = (
     "LTE pairs", "LTE triples", "operators in one car", "Wi-Fi + cellular", "Starlink + cellular", "generated",
 )  # fmt: skip
+TUNED_ON = "mahimahi/"
 FREE, OWN = "uncongested", "own trace"  # the way back
 
 
@@ -59,10 +61,14 @@ class LinkSet:
     name: str
     kind: str
     legs: tuple[Leg, ...]
-    tuning: bool = False
     scale: float = 1.0  # of the capacity
     together: Together | None = None
     shipped: bool = False
+
+    @property
+    def tuning(self) -> bool:
+        """Whether a recording of it was used for tuning."""
+        return any(leg.down.startswith(TUNED_ON) for leg in self.legs)
 
 
 def _verizon(offset: float) -> Leg:
@@ -94,11 +100,11 @@ def _corner(offset: float) -> Leg:
 
 
 LTE = (
-    LinkSet("verizon@0 + att@0", PAIR, (_verizon(0), _att(0)), tuning=True),
-    LinkSet("verizon@0 + tmobile@0", PAIR, (_verizon(0), _tmobile(0)), tuning=True),
-    LinkSet("att@100 + tmobile@60", PAIR, (_att(100), _tmobile(60)), tuning=True),
-    LinkSet("verizon@70 + att@300", PAIR, (_verizon(70), _att(300)), tuning=True),
-    LinkSet("tmobile@200 + att@500", PAIR, (_tmobile(200), _att(500)), tuning=True),
+    LinkSet("verizon@0 + att@0", PAIR, (_verizon(0), _att(0))),
+    LinkSet("verizon@0 + tmobile@0", PAIR, (_verizon(0), _tmobile(0))),
+    LinkSet("att@100 + tmobile@60", PAIR, (_att(100), _tmobile(60))),
+    LinkSet("verizon@70 + att@300", PAIR, (_verizon(70), _att(300))),
+    LinkSet("tmobile@200 + att@500", PAIR, (_tmobile(200), _att(500))),
     LinkSet("verizon@35 + tmobile@350", PAIR, (_verizon(35), _tmobile(350))),
     LinkSet("att@680 + tmobile@280", PAIR, (_att(680), _tmobile(280))),
     LinkSet("taxi@0 + bus@0", PAIR, (_taxi(0), _bus(0))),
