@@ -15,10 +15,11 @@ SECOND = '''
 from mpsim.tunnel.schedulers import Scheduler
 
 class Second(Scheduler):
-    """The second path or none."""
+    """The path of link b or none."""
     name = "second"
     def select(self, packet, paths, now):
-        return paths[1] if paths[1].can_send(packet.size, now) else None
+        ready = [path for path in paths if path.name == "b" and path.can_send(packet.size, now)]
+        return ready[0] if ready else None
 '''
 
 
