@@ -203,7 +203,7 @@ class Portal:
     def _sample(self, now: float) -> None:
         measured = self._begin < now <= self._end + BIN / 2
         for path in self.endpoint.paths:
-            weight = self.endpoint.dispatch.scheduler.weight(path)
+            weight = self.endpoint.dispatch.scheduler.measured_weight(path)
             self._series.append((now - BIN, path.index, path.cwnd, path.srtt, float(path.up), weight))
             if measured and path.srtt:
                 self._srtt[path.index].append(path.srtt)

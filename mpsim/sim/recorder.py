@@ -115,7 +115,7 @@ class Recorder:
     def _add_weights(self, endpoint: Endpoint, direction: Direction) -> None:
         scheduler = endpoint.dispatch.scheduler
         for path in endpoint.paths:
-            if scheduler.weight(path) is not None:
+            if scheduler.measured_weight(path) is not None:
                 self._add(f"path/{path.name}", direction, "weight", _weight_of(scheduler, path))
 
     def add_subflows(self, subflows: Sequence[Subflow], direction: Direction) -> None:
@@ -181,4 +181,4 @@ def _arrival_rate(flow: Flow) -> Callable[[float], float]:
 
 
 def _weight_of(scheduler: Scheduler, path: PathView) -> Callable[[float], float]:
-    return lambda _: scheduler.weight(path) or 0.0
+    return lambda _: scheduler.measured_weight(path) or 0.0

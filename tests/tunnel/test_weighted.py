@@ -146,10 +146,10 @@ def test_small_changes_change_nothing_and_the_floor_holds() -> None:
 
 def test_measured_weights_are_shown_and_fixed_ones_are_not() -> None:
     meter = Meter()
-    assert [meter.scheduler.weight(path) for path in meter.paths] == meter.speeds()
+    assert [meter.scheduler.measured_weight(path) for path in meter.paths] == meter.speeds()
     meter.measure(0, 551, 1.0)
-    assert meter.scheduler.weight(meter.paths[0]) == pytest.approx(551 * 8000 / 0.55)
-    assert Weighted(weights=[2, 1]).weight(meter.paths[0]) is None
+    assert meter.scheduler.measured_weight(meter.paths[0]) == pytest.approx(551 * 8000 / 0.55)
+    assert Weighted(weights=[2, 1]).measured_weight(meter.paths[0]) is None
 
 
 def test_what_is_lost_ends_a_measurement_as_well() -> None:

@@ -170,7 +170,7 @@ class Scheduler(ABC):
         """
         return 0
 
-    def weight(self, path: PathView) -> float | None:
+    def measured_weight(self, path: PathView) -> float | None:
         """Return the weight by which `path` gets its share now, for series.csv; None: there are none that change."""
         return None
 

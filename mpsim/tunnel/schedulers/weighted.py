@@ -95,7 +95,7 @@ class Weighted(Scheduler):
             return self._speed.get(path.index, self.floor)
         return self.weights[path.index] if path.index < len(self.weights) else 1
 
-    def weight(self, path: PathView) -> float | None:
+    def measured_weight(self, path: PathView) -> float | None:
         return self._weight(path) if self.measured else None
 
     # Measuring.
