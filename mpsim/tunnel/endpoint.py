@@ -6,9 +6,10 @@
 
 A packet's way: ingress queue of its class -> tunnel sequence -> scheduler -> path (window, pacing, path
 sequence, time) -> wire (dispatch.py, the sending half) ... wire -> path receiver (feedback) -> reorder
-buffer of its class -> delivery (incoming.py, the receiving half). What the ends tell each other beside data
-is made in control.py. This file joins these parts: sessions, losses, paths that come and go, time. `pump` is
-all that a driver has to do after telling an endpoint something; both worlds use it.
+buffer of its class -> delivery (incoming.py, the receiving half). What the ends tell each other beside data is
+made in control.py, datagrams become bytes and bytes datagrams in boundary.py. This file joins these parts:
+sessions, losses, paths that come and go, time. `pump` is all that a driver has to do after telling an endpoint
+something; both worlds use it.
 
 The clock is the caller's: `now` is in seconds and never runs backwards. Calling `handle_timeout` early
 is harmless; `next_timeout` may answer too early for the same reason, but never too late.
@@ -16,14 +17,14 @@ is harmless; `next_timeout` may answer too early for the same reason, but never 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
 from mpsim.tunnel.backpressure import ReceiveWindow
+from mpsim.tunnel.boundary import Boundary
 from mpsim.tunnel.control import Control
-from mpsim.tunnel.datagrams import FLAG_REPLY, PROBE_BODY, Data, Datagram, Feedback, Probe, Sealed, Skip
+from mpsim.tunnel.datagrams import FLAG_REPLY, PROBE_BODY, Data, Datagram, Feedback, Probe, Skip
 from mpsim.tunnel.dispatch import Dispatch
 from mpsim.tunnel.incoming import Incoming, Release
 from mpsim.tunnel.ingress import Ingress
@@ -36,10 +37,9 @@ from mpsim.tunnel.reorder import ReorderBuffer
 from mpsim.tunnel.repair.base import Repair
 from mpsim.tunnel.repair.outlet import Repairs
 from mpsim.tunnel.schedulers.base import Scheduler
-from mpsim.tunnel.wire import MICROSECONDS, WireError, decode, elapsed, encode, microseconds
+from mpsim.tunnel.wire import MICROSECONDS, elapsed, microseconds
 
 if TYPE_CHECKING:
-    from mpsim.tunnel.security.cookie import Address
     from mpsim.tunnel.security.exchange import Exchange
 
 # A path that carried data this short a time ago is probed more often (s).
@@ -52,7 +52,7 @@ MOST_SIZED = 64
 LEAP = 1.0
 
 
-class Endpoint:
+class Endpoint(Boundary):
     """One association with one other portal.
 
     Parameters
@@ -88,7 +88,7 @@ class Endpoint:
         backpressure: bool = False,
         fastest_feedback: bool = False,
     ) -> None:
-        self.paths = list(paths)
+        super().__init__(paths, guard)
         self.scheduler = scheduler
         self.ingress = ingress
         self.epoch = epoch
@@ -100,15 +100,12 @@ class Endpoint:
         )
         self._backpressure = ReceiveWindow(self.dispatch) if backpressure else None
         self._updates: list[Packet] = []  # windows that flows are told beside what the other end sends
-        self.guard = guard
-        self.rejected: Counter[str] = Counter() if guard is None else guard.rejected
         parity = any(repair.name == "parity" for repair in repairs)  # the other end has the same
         self.incoming = Incoming(len(paths), reorder, rejected=self.rejected, negative=negative, parity=parity)
         self._control = Control(self.dispatch, self.incoming, epoch=epoch, guard=guard, fastest=fastest_feedback)
         self._peer = Peer(len(self.paths))
         self._patient = True  # some path may still come up for the first time
         self._patient_until = NEVER
-        self._alarm = 0.0
         self._sized: dict[int, tuple[int, int]] = {}  # of probes for an MTU, by number: (path, bytes of inner packet)
         self.answered_sizes: list[tuple[int, int]] = []  # of those answered, for who has asked
         self._tell_acked = type(scheduler).on_acked is not Scheduler.on_acked
@@ -155,67 +152,6 @@ class Endpoint:
         self._control.send_probe(self.paths[path], number, now, padding=size - PROBE_BODY)
 
     # From the paths to the TUN.
-
-    def to_bytes(self, datagram: Datagram) -> bytes | None:
-        """Return a datagram as it leaves; None: there is no session to seal it by. To be asked once for each."""
-        guard = self.guard
-        if guard is None:
-            return encode(datagram)
-        data = guard.seal(datagram)
-        if guard.asked:
-            guard.asked = False
-            self._alarm = min(self._alarm, guard.next_timeout())
-        return data
-
-    def seal(self, datagram: Datagram) -> Sealed | None:
-        """Do as `to_bytes` does, in a simulation with a guard."""
-        data = self.to_bytes(datagram)
-        if data is None:
-            return None
-        return Sealed(datagram.path, data, datagram.size, datagram.packet if isinstance(datagram, Data) else None)
-
-    def receive_sealed(self, sealed: Sealed, now: float) -> None:
-        """Take what the other end's `seal` gave, after its way through the network."""
-        self.receive_bytes(sealed.data, sealed.path, now, packet=sealed.packet)
-
-    def receive_bytes(
-        self,
-        data: bytes,
-        path: int,
-        now: float,
-        source: Address | None = None,
-        packet: Packet | None = None,
-    ) -> None:
-        """Take a datagram's bytes from a path; what is damaged is counted in `rejected`, never raised.
-
-        source: the address that it came from, where a path may roam; packet: a simulated one, which has no bytes.
-        """
-        guard = self.guard
-        if guard is not None:
-            opened = guard.open(data, path, now, source)
-            if guard.renewed:
-                self._on_renewed(guard, now)
-            if opened is not None:
-                if packet is not None and isinstance(opened, Data):
-                    opened.packet = packet
-                self.receive_datagram(opened, path, now)
-            else:  # a handshake message, perhaps; nothing else brings anything forward
-                self._alarm = min(self._alarm, guard.next_timeout())
-            return
-        try:
-            datagram = decode(data, self.paths[path].overhead)
-        except WireError as error:
-            self.rejected[error.cause] += 1
-            return
-        self.receive_datagram(datagram, path, now)
-
-    def _on_renewed(self, guard: Exchange, now: float) -> None:
-        """Probe at once by new keys: the other end uses them from then on."""
-        guard.renewed = False
-        for path in self.paths:
-            if path.carrier:
-                path.probe_anew(now)
-        self._alarm = min(self._alarm, now)
 
     def receive_datagram(self, datagram: Datagram, path: int, now: float) -> None:  # noqa: C901  # hot
         """Take a datagram that came in by path number `path`."""
