@@ -50,13 +50,7 @@ def by_system(rows: Sequence[Row], *, title: str, note: str, target_ms: float | 
         if target_ms is not None:
             right.axvline(target_ms, color=GRID, lw=0.9, linestyle=DOTS)
             _told_above(right, target_ms, f"target: {target_ms:g} ms")
-        right.set_xscale("log")
-        right.set_xlim(LEAST_MS, MOST_MS)
-        right.set_xticks(TICKS_MS, [f"{tick:g}" for tick in TICKS_MS])
-        right.minorticks_off()
-        right.set_xlabel("delay, 95 % of the packets, ms")
-        left.set_yticks(range(len(order)), order)
-        left.set_ylim(len(order) - 0.45, -0.55)
+        _by_name_and_delay(left, right, order)
         for label in left.get_yticklabels():
             if label.get_text() == runs.OURS.name:
                 label.set_fontweight("bold")
@@ -74,6 +68,17 @@ def _told_above(room: Axes, x: float, text: str) -> None:
 
 def _of(rows: Sequence[Row], system: object) -> list[Row]:
     return [row for row in rows if row["system"] == system]
+
+
+def _by_name_and_delay(left: Axes, right: Axes, order: Sequence[str]) -> None:
+    """Give a row to each name, and logarithmic milliseconds to the right-hand side."""
+    right.set_xscale("log")
+    right.set_xlim(LEAST_MS, MOST_MS)
+    right.set_xticks(TICKS_MS, [f"{tick:g}" for tick in TICKS_MS])
+    right.minorticks_off()
+    right.set_xlabel("delay, 95 % of the packets, ms")
+    left.set_yticks(range(len(order)), order)
+    left.set_ylim(len(order) - 0.45, -0.55)
 
 
 def _dotted(room: Axes, rows: Sequence[Row], order: Sequence[str], key: str, factor: float) -> None:
@@ -172,12 +177,6 @@ def ablation(rows: Sequence[Row], note: str) -> Figure:
         left.set_xlim(0, MOST_FRACTION)
         left.set_xlabel("fraction of the sum")
         _dotted(right, rows, order, "delay_p95_s", MS_PER_S)
-        right.set_xscale("log")
-        right.set_xlim(LEAST_MS, MOST_MS)
-        right.set_xticks(TICKS_MS, [f"{tick:g}" for tick in TICKS_MS])
-        right.minorticks_off()
-        right.set_xlabel("delay, 95 % of the packets, ms")
-        left.set_yticks(range(len(order)), order)
-        left.set_ylim(len(order) - 0.45, -0.55)
+        _by_name_and_delay(left, right, order)
         figure.supxlabel(note, fontsize=7, color="#444444", x=0.01, ha="left")
     return figure
