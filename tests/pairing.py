@@ -102,3 +102,16 @@ class Pair:
 def data_of(carried: Sequence[tuple[str, Datagram]], side: str) -> list[Data]:
     """The data datagrams that one side sent."""
     return [datagram for sender, datagram in carried if sender == side and isinstance(datagram, Data)]
+
+
+def ready(*delays: float, **more: Any) -> Pair:
+    """Give a pair whose paths are all up."""
+    pair = Pair(*delays, **more)
+    pair.run(1.0)
+    assert all(path.up for end in pair.ends.values() for path in end.paths)
+    return pair
+
+
+def cut(*paths: int) -> Any:
+    """Lose everything on some paths, in both directions."""
+    return lambda _side, path, *_: path in paths

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pairing import Loses, Pair, data_of
+from pairing import Loses, Pair, data_of, ready
 
 from mpsim.tunnel.packet import CLASS_EXPEDITED, CLASS_UDP, Packet
 from mpsim.tunnel.repair.ledger import Ledger
@@ -19,13 +19,6 @@ from mpsim.tunnel.repair.recovery import MOST_KEPT
 from mpsim.tunnel.wire import FLAG_COPY, FLAG_REPAIR, Data, Datagram, Parity, Skip, decode, encode
 
 DETECT = {"mode": "detect", "timeout": "500ms"}
-
-
-def ready(*delays: float, **more: Any) -> Pair:
-    """A pair whose paths are all up and have a round-trip time."""
-    pair = Pair(*delays, **more)
-    pair.run(1.0)
-    return pair
 
 
 def stream(pair: Pair, count: int, gap: float = 0.002, size: int = 1000, cls: int = CLASS_UDP) -> None:
