@@ -124,7 +124,7 @@ class Life:
         demand(until >= self.now, "a repetition is asked for that comes too late")
         self.asked.append(("again", lost.cls, lost.tunnel_sequence, origin, until))
 
-    def send_copy(self, sent: Data, until: float, *, stalled: bool = False) -> None:
+    def send_copy(self, sent: Data, until: float, *, stalled: bool = False, urgent: bool = False) -> None:
         """Take note of a copy."""
         demand(sent in self.paths[sent.path].flight, "a copy is asked for of what is not in flight")
         demand(until >= self.now, "a copy is asked for that comes too late")

@@ -14,6 +14,7 @@ from mpsim.tunnel.repair.base import Repair
 from mpsim.tunnel.repair.outlet import Repairs
 from mpsim.tunnel.schedulers.base import Scheduler
 from mpsim.tunnel.sparse import HOLD, Sparse
+from mpsim.tunnel.way_back import fastest
 from mpsim.tunnel.wire import MICROSECONDS, SEQUENCE_MASK
 from mpsim.units import BITS_PER_BYTE
 
@@ -150,6 +151,8 @@ class Dispatch:
             self._drain(now, now_us)
         if self._orphans:
             self._place_orphans(now, now_us)
+        if self._sparse is not None:
+            self._let_calls_pass(now, now_us)
         while active:
             queue = ingress.turn() if len(active) > 1 else active[0]
             if self._picks:
@@ -175,6 +178,23 @@ class Dispatch:
             elif not self._send_copies(choice, queue, now, now_us):  # type: ignore[arg-type]  # the views are our paths
                 return
         self._note_idle()
+
+    def _let_calls_pass(self, now: float, now_us: int) -> None:
+        """Send what sparse classes have without asking windows: they are no load, and waiting is what hurts them."""
+        sparse = self._sparse
+        assert sparse is not None  # asked for only then
+        for queue in list(self.ingress.active):
+            while queue.packets and queue.cls != CLASS_TCP and sparse.allows(queue.cls, queue.packets[0].size, now):
+                size = queue.packets[0].size
+                ready = [path for path in self.eligible if path.can_carry(size)]
+                if not ready:
+                    return
+                packet, sequence = self.ingress.take(queue)
+                if self._flows is not None:
+                    self._count(packet)
+                if self.trace is not None:
+                    self.trace.append((queue.cls, sequence, packet.entered))
+                self._transmit(fastest(ready, now), packet, queue.cls, sequence, 0, now, now_us)
 
     def _count(self, packet: Packet) -> None:
         """Add to the bytes of the packet's flow."""

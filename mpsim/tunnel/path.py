@@ -168,6 +168,10 @@ class Path(Liveness):
             return False
         return self.congestion.pacing_rate is None or self._next_send <= now
 
+    def can_carry(self, size: int) -> bool:
+        """Return whether an inner packet of `size` bytes may leave whatever the window says, being a call's."""
+        return self.up and size + self.overhead <= self.budget
+
     def pacing_timeout(self) -> float:
         """Return when pacing lets the next packet go (s)."""
         return NEVER if self.congestion.pacing_rate is None else self._next_send

@@ -48,3 +48,11 @@ class Sparse:
         else:
             bucket.tokens -= size
         return now >= bucket.dense_until
+
+    def allows(self, cls: int, size: int, now: float) -> bool:
+        """Return whether a packet of `size` bytes would leave its class sparse, without taking note of it."""
+        bucket = self._buckets.get(cls)
+        if bucket is None:
+            return size <= BURST
+        tokens = min(BURST, bucket.tokens + (now - bucket.time) * self.rate / BITS_PER_BYTE)
+        return now >= bucket.dense_until and size <= tokens

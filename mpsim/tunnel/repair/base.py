@@ -50,8 +50,11 @@ class Outlet(Protocol):
     def send_again(self, lost: Data, origin: float, until: float) -> None:
         """Send a lost packet, first sent at `origin`, by the best path; at `until` (s) it is too late."""
 
-    def send_copy(self, sent: Data, until: float, *, stalled: bool = False) -> None:
-        """Send a packet that is in flight by another path too; `stalled`: because its own is silent."""
+    def send_copy(self, sent: Data, until: float, *, stalled: bool = False, urgent: bool = False) -> None:
+        """Send a packet that is in flight by another path too.
+
+        stalled: because its own is silent; urgent: whether windows have room or not.
+        """
 
     def send_parity(self, cls: int, first: int, count: int, index: int, packet: Packet, until: float) -> None:
         """Send parity number `index` of the `count` packets of a class from sequence `first` on."""

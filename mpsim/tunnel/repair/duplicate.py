@@ -16,7 +16,8 @@ class Duplicate(Repair):
     """Sends a second copy of a class of packets, or of a share of it, by another path.
 
     With independent losses p and q of the two paths p * q is left. A copy is as urgent as its packet: it goes
-    before what waits, and one that finds no room within `wait` is left out.
+    before what waits, and one that finds no room within `wait` is left out. With `most` the class is no load, and its
+    copies do not ask for room.
 
     Parameters
         classes: of "tcp", "udp", "other", "expedited" (DSCP EF, RFC 3246) those that are copied; none named: all
@@ -60,4 +61,4 @@ class Duplicate(Repair):
         if self._owed >= 1:
             self._owed -= 1
             if self.outlet.alternatives(sent.path):
-                self.outlet.send_copy(sent, now + self.wait)
+                self.outlet.send_copy(sent, now + self.wait, urgent=self._sparse is not None)

@@ -19,7 +19,7 @@ NOWHERE = -1
 class Errand:
     """Something that is to be sent besides new packets; a parity datagram's `count` is not 0."""
 
-    __slots__ = ("avoid", "cls", "count", "flags", "index", "origin", "packet", "sequence", "until")
+    __slots__ = ("avoid", "cls", "count", "flags", "index", "origin", "packet", "sequence", "until", "urgent")
 
     def __init__(  # noqa: PLR0917  # one is made for each repetition
         self,
@@ -32,12 +32,15 @@ class Errand:
         avoid: int = NOWHERE,
         count: int = 0,
         index: int = 0,
+        *,
+        urgent: bool = False,
     ) -> None:
         self.packet, self.cls, self.sequence, self.flags = packet, cls, sequence, flags
         self.until = until  # s; later it is of no use
         self.origin = origin  # s, when its packet was sent first
         self.avoid = avoid  # the path that has it already
         self.count, self.index = count, index
+        self.urgent = urgent  # it does not wait for a window
 
 
 class Repairs:
@@ -135,11 +138,19 @@ class Repairs:
         """Send a lost packet, first sent at `origin`, by the best path; at `until` (s) it is too late."""
         self.waiting.append(Errand(lost.packet, lost.cls, lost.tunnel_sequence, FLAG_REPAIR, until, origin))
 
-    def send_copy(self, sent: Data, until: float, *, stalled: bool = False) -> None:
-        """Send a packet that is in flight by another path too; `stalled`: because its own is silent."""
+    def send_copy(self, sent: Data, until: float, *, stalled: bool = False, urgent: bool = False) -> None:
+        """Send a packet that is in flight by another path too; `stalled`: because its own is silent.
+
+        urgent: whether windows have room or not, and before everything else that waits.
+        """
         flags = FLAG_COPY | FLAG_REPAIR if stalled else FLAG_COPY
-        self.ledger.add(sent.cls, sent.tunnel_sequence)
-        self.waiting.append(Errand(sent.packet, sent.cls, sent.tunnel_sequence, flags, until, sent.time, sent.path))
+        sequence = sent.tunnel_sequence
+        self.ledger.add(sent.cls, sequence)
+        errand = Errand(sent.packet, sent.cls, sequence, flags, until, sent.time, sent.path, urgent=urgent)
+        if urgent:
+            self.waiting.appendleft(errand)
+        else:
+            self.waiting.append(errand)
 
     def send_parity(self, cls: int, first: int, count: int, index: int, packet: Packet, until: float) -> None:
         """Send parity number `index` of the `count` packets of a class from sequence `first` on."""
@@ -187,7 +198,9 @@ class Repairs:
         chosen = None
         least = NEVER
         for path in self.eligible:
-            if path.index != errand.avoid and path.can_send(size, now, ahead=True):
+            if path.index == errand.avoid:
+                continue
+            if path.can_send(size, now, ahead=True) or (errand.urgent and path.can_carry(size)):
                 rate = path.delivery_rate
                 expected = path.srtt if not rate else (path.bytes_in_flight + size) * BITS_PER_BYTE / rate
                 expected += path.min_rtt / 2
