@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,18 @@ class Circle(Shape):
 
     def __init__(self, colour: str = "red", *, radius: float = 1.0, sides: int = 0, seed: int) -> None:
         self.colour, self.radius, self.sides, self.seed = colour, radius, sides, seed
+
+
+class Ball(Circle):
+    """Round in space.
+
+    Parameters
+        bounce: how much comes back, ratio
+    """
+
+    def __init__(self, *, bounce: float = 0.5, sides: int = 1, **of_circle: Any) -> None:
+        super().__init__(sides=sides, **of_circle)
+        self.bounce = bounce
 
 
 @pytest.fixture
@@ -120,6 +133,19 @@ def test_describe(shapes: Registry[Shape]) -> None:
         ("radius", 1.0, "distance from the centre, m"),
         ("sides", 0, "how many, count"),
     ]
+
+
+def test_parameters_may_be_passed_on_to_the_base_class(shapes: Registry[Shape]) -> None:
+    shapes.register("ball")(Ball)
+    assert [(one.name, one.default, one.doc) for one in shapes.describe("ball").parameters] == [
+        ("bounce", 0.5, "how much comes back, ratio"),
+        ("sides", 1, "how many, count"),
+        ("radius", 1.0, "distance from the centre, m"),
+    ]
+    made = shapes.create({"name": "ball", "radius": 2}, seed=3)
+    assert isinstance(made, Ball)
+    assert (made.bounce, made.sides, made.radius) == (0.5, 1, 2)
+    assert shapes.check({"name": "ball", "colour": "blue"}) == ['no parameter "colour"; known: bounce, sides, radius']
 
 
 def test_base_may_be_text_or_function() -> None:
