@@ -163,13 +163,23 @@ def unknown(kind: str, given: str, known: Iterable[str]) -> str:
     return f'no {kind} "{given}"{hint} known: {", ".join(names) or "none"}'
 
 
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """Give the signature of a user's function; its annotations may name what only a type checker imports."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        # By default annotations are evaluated here since PEP 649.
+        return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
+    return inspect.signature(function)
+
+
 def parameters_of(found: type) -> dict[str, Any]:
     """Tunable parameters of a class with their defaults: keyword-only arguments of ``__init__`` that have one."""
     own: dict[str, Any] = {}
     for ancestor in found.__mro__:
         if "__init__" not in vars(ancestor):
             continue
-        arguments = inspect.signature(vars(ancestor)["__init__"]).parameters.values()
+        arguments = signature_of(vars(ancestor)["__init__"]).parameters.values()
         for one in arguments:
             if one.kind is inspect.Parameter.KEYWORD_ONLY and one.default is not inspect.Parameter.empty:
                 own.setdefault(one.name, one.default)

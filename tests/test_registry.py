@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,15 @@ def test_parameters_may_be_passed_on_to_the_base_class(shapes: Registry[Shape]) 
     assert isinstance(made, Ball)
     assert (made.bounce, made.sides, made.radius) == (0.5, 1, 2)
     assert shapes.check({"name": "ball", "colour": "blue"}) == ['no parameter "colour"; known: bounce, sides, radius']
+
+
+def test_annotations_are_not_evaluated(shapes: Registry[Shape], tmp_path: Path) -> None:
+    later = "" if sys.version_info >= (3, 14) else "from __future__ import annotations\n"
+    (tmp_path / "mine.py").write_text(
+        f"{later}from {__name__} import Shape\n\nclass Square(Shape):\n"
+        "    def __init__(self, *, side: OnlyTheTypeCheckerKnows = 2):\n        self.side = side\n"
+    )
+    assert shapes.check({"name": "mine.py:Square", "side": 3}, tmp_path) == []
 
 
 def test_base_may_be_text_or_function() -> None:
