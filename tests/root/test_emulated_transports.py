@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ def _with(scenario: Scenario, **changes: object) -> Scenario:
 def _has_no_faults(result: Result) -> dict[str, Any]:
     """Look at what is not the machine's affair; return the TCP flow's row."""
     flow = result.flow("tcp1")
-    assert result.flow("ping1")["sent_packets"] == 15
+    assert result.flow("ping1")["sent_packets"] == 10
     assert result.flow("ping1")["lost_packets"] <= 1
     assert result.flow("ping1")["rtt_s"]["p50"] > 0.020
     assert result.data["tunnel"]["rejected"] == {"malformed": 0, "forged": 0, "replayed": 0}
@@ -33,7 +32,8 @@ def _has_no_faults(result: Result) -> dict[str, Any]:
     return flow
 
 
-@pytest.mark.parametrize(("inner", "outer"), list(product(FAMILIES, FAMILIES)))
+# IPv4 inside and outside: test_emulated_run.py.
+@pytest.mark.parametrize(("inner", "outer"), [("ipv4", "ipv6"), ("ipv6", "ipv4"), ("ipv6", "ipv6")])
 def test_families_inside_and_outside(two_equal: Scenario, tmp_path: Path, inner: str, outer: str) -> None:
     result = world.run(_with(two_equal, topology={"inner": inner, "outer": outer}), pcap=tmp_path)
     flow = _has_no_faults(result)
@@ -53,7 +53,7 @@ def test_datagrams_in_ip_itself(two_equal: Scenario, outer: str) -> None:
 
 
 def test_datagrams_in_tcp_streams(two_equal: Scenario) -> None:
-    result = world.run(_with(two_equal, tunnel={"transport": "tcp", "congestion": "cubic"}, duration="3s"))
+    result = world.run(_with(two_equal, tunnel={"transport": "tcp", "congestion": "cubic"}))
     flow = _has_no_faults(result)
     assert 5e6 < flow["goodput_bps"] < 14.5e6
     # What a link drops, TCP sends again: nothing is missing inside.
