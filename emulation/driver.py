@@ -30,7 +30,8 @@ from emulation.program import Job, Program, leave
 from emulation.replayed import ReplayedFlow
 from emulation.topology import Network
 from emulation.traffic import Flow, Plan, plan
-from mpsim.build import DIRECTIONS, build_link, inner_mtu
+from mpsim.access_links import build_link
+from mpsim.build import DIRECTIONS, inner_mtu
 from mpsim.errors import MpsimError
 from mpsim.scenario import Scenario
 from mpsim.units import BITS_PER_BYTE

@@ -25,7 +25,8 @@ from emulation.program import (
     leave,
     take_real_time_priority,
 )
-from mpsim.build import Direction, apply_event, build_link
+from mpsim.access_links import apply_event, build_link
+from mpsim.build import Direction
 from mpsim.network.link import Link
 from mpsim.network.rate import ConstantRate
 from mpsim.pcap import PcapWriter

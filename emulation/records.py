@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulation import addresses as at
-from mpsim.build import capacity_of
+from mpsim.access_links import capacity_of
 from mpsim.metrics import DelayHistogram
 from mpsim.result import SeriesRow
 from mpsim.scenario import Scenario

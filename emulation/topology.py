@@ -1,14 +1,14 @@
 """The dissertation's testbed as Mininet hosts joined directly: no switch, no controller. The only Mininet import.
 
 Mininet gives the hosts and the cables to client and server. An access link is a pair of TAPs that the
-link process holds (links.py); this file moves them into the portals' hosts and gives them addresses,
-routes and static neighbours, so that no ARP has to cross a link.
+link process holds (links.py); this file moves them into the portals' hosts. Which addresses and routes
+all of them get is in routes.py.
 """
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from mininet.net import Mininet
 from mininet.node import Host
 
 from emulation import addresses as at
+from emulation.routes import Commands, Routes
 from mpsim.errors import WorldError
-from mpsim.portal.setup import route, tun_up
 
 COMMAND_TIMEOUT = 30.0  # s
 # In the hosts' namespaces only. No metrics cache: a flow may not profit from the one before it.
@@ -82,13 +82,10 @@ class Network:
         inner: Sequence[str] = (at.IPV4,),
         outside: at.Outside = at.TWO_INTERFACES,
     ) -> None:
-        self._inner = inner
         self._outside = outside
-        # What goes beside the tunnel, or without one, is the inner family on the links themselves.
-        self._on_links = sorted({*inner, outside.family})
+        self._routes = Routes(links, inner_mtu, tuple(inner), outside)
         self._beyond = outside.link_end(at.REMOTE)  # where links and server end
         self._links = links
-        self._inner_mtu = inner_mtu
         self._server_tap = server_tap
         setLogLevel("error")
         # Mininet raises machine-wide limits (fs.file-max, net.core.rmem_max ...) when it first starts; ours
@@ -135,20 +132,24 @@ class Network:
         if commands:
             self.run(host, ["ip", "-batch", "-"], "\n".join(commands) + "\n")
 
+    def _ip_all(self, commands: Iterable[Commands]) -> None:
+        for host, lines in commands:
+            self._ip(host, *lines)
+
     def _build(self) -> None:
-        sysctls = SYSCTLS | (IPV6_SYSCTLS if at.IPV6 in self._on_links else {})
+        sysctls = SYSCTLS | (IPV6_SYSCTLS if at.IPV6 in self._routes.on_links else {})
         for name in (*at.HOSTS, at.ISP) if self._outside.single else at.HOSTS:
             self._hosts[name] = self._net.addHost(name)
             self.run(name, ["sysctl", "-q", "-w", *(f"{key}={value}" for key, value in sysctls.items())])
             self._ip(name, "link set dev lo up")
         self._cable(at.CLIENT, at.CLIENT_INTERFACE, at.LOCAL, at.CLIENT_SIDE)
-        self._attach_end(at.CLIENT, at.CLIENT_INTERFACE, at.LOCAL, at.CLIENT_SIDE)
+        self._ip_all(self._routes.of_client())
         if not self._server_tap:
             self._cable(at.SERVER, at.SERVER_INTERFACE, self._beyond, at.SERVER_SIDE)
-            self._attach_end(at.SERVER, at.SERVER_INTERFACE, self._beyond, at.SERVER_SIDE)
+            self._ip_all(self._routes.of_server())
         if self._outside.single:
             self._cable(at.REMOTE, at.SINGLE_INTERFACE, at.ISP, at.SINGLE_SIDE)
-            self._attach_single()
+            self._ip_all(self._routes.of_single_interface())
         for name in RECORDED:
             path = Path("/proc/sys", *name.split("."))
             self.sysctls[name] = " ".join(self.run(at.CLIENT, ["cat", str(path)]).split())
@@ -158,47 +159,6 @@ class Network:
         for host, interface in ((end, inside), (portal, outside)):
             # A packet of 64 KiB is no packet: sizes on the cable are those on the wire.
             self.run(host, ["ethtool", "-K", interface, "tso", "off", "gso", "off", "gro", "off"])
-
-    def _attach_end(self, end: str, inside: str, portal: str, outside: str) -> None:
-        """Give client or server its addresses and routes; the way through the tunnel has the tunnel's MTU."""
-        self._ip(portal, f"link set dev {outside} up")
-        self._ip(end, f"link set dev {inside} up")
-        mtu = f" mtu {self._inner_mtu}" if self._inner_mtu is not None else ""
-        for family in self._inner:
-            mine, gateway = at.end_address(end, family), at.gateway_address(end, family)
-            whole = at.host_prefix(family)
-            crosses = [at.cross_address(end, link, family) for link in range(self._links)]
-            self._ip(
-                portal,
-                _assign(gateway, outside, family),
-                *(f"route add {cross}/{whole} dev {outside}" for cross in crosses),
-            )
-            self._ip(
-                end,
-                _assign(mine, inside, family),
-                *(_assign(cross, inside, family, whole) for cross in crosses),
-                f"route add {at.end_network(_far_end(end), family)} via {gateway} src {mine}{mtu}",
-                *(
-                    f"route add {at.cross_address(_far_end(end), link, family)}/{whole} via {gateway} src {cross}"
-                    for link, cross in enumerate(crosses)
-                ),
-            )
-
-    def _attach_single(self) -> None:
-        """Join the remote portal to the router by its one interface: its way to everybody, and theirs to it."""
-        self._ip(at.ISP, f"link set dev {at.SINGLE_SIDE} up")
-        self._ip(at.REMOTE, f"link set dev {at.SINGLE_INTERFACE} up")
-        for family in self._on_links:
-            isp, remote = at.single_address(at.ISP, family), at.single_address(at.REMOTE, family)
-            everything = "0.0.0.0/0" if family == at.IPV4 else "::/0"
-            self._ip(at.ISP, _assign(isp, at.SINGLE_SIDE, family))
-            self._ip(
-                at.REMOTE,
-                _assign(remote, at.SINGLE_INTERFACE, family),
-                f"route add {everything} via {isp} dev {at.SINGLE_INTERFACE}",
-            )
-            if self._inner_mtu is not None and family in self._inner:
-                self._ip(at.ISP, f"route add {at.end_network(at.CLIENT, family)} via {remote}")
 
     def lay_access_cables(self, parameters: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> None:
         """Join the portals by Mininet's TCLinks; parameters: of each link, local portal's side first."""
@@ -218,32 +178,20 @@ class Network:
             for side, name in zip(at.PORTALS, names, strict=True):
                 host = self._outside.link_end(side)
                 self.run(host, ["ethtool", "-K", name, "tso", "off", "gso", "off", "gro", "off"])
-                self._attach_access(side, link)
-        self._lead_past_tunnel()
-
-    def _lead_past_tunnel(self) -> None:
-        if self._inner_mtu is not None:
-            return
-        for host, end, far in ((at.LOCAL, at.SERVER, at.REMOTE), (self._beyond, at.CLIENT, at.LOCAL)):
-            self._ip(
-                host,
-                *(
-                    f"route add {at.end_network(end, family)} via {at.access_address(far, 0, family)}"
-                    for family in self._inner
-                ),
-            )
+                self._ip_all(self._routes.of_access_link(side, link))
+        self._ip_all(self._routes.past_tunnel())
 
     def attach_access_links(self) -> None:
         """Move the link process' TAPs into the portals' hosts and set addresses, routes and neighbours."""
         for link in range(self._links):
             for side in at.PORTALS:
                 self._move(at.access_interface(side, link), self._outside.link_end(side))
-                self._attach_access(side, link)
+                self._ip_all(self._routes.of_access_link(side, link))
         if self._server_tap:
             self._move(at.SERVER_SIDE, self._beyond)
             self._move(at.SERVER_INTERFACE, at.SERVER)
-            self._attach_end(at.SERVER, at.SERVER_INTERFACE, self._beyond, at.SERVER_SIDE)
-        self._lead_past_tunnel()
+            self._ip_all(self._routes.of_server())
+        self._ip_all(self._routes.past_tunnel())
 
     def _move(self, interface: str, host: str) -> None:
         command = ["ip", "link", "set", "dev", interface, "netns", str(self.pid(host))]
@@ -251,34 +199,9 @@ class Network:
         if done.returncode:
             raise WorldError(f"{' '.join(command)}: {done.stderr.strip()}")
 
-    def _attach_access(self, side: str, link: int) -> None:
-        interface, far = at.access_interface(side, link), at.other(side)
-        host, end = self._outside.link_end(side), at.SERVER if side == at.LOCAL else at.CLIENT
-        self._ip(host, f"link set dev {interface} up")
-        for family in self._on_links:
-            gateway = at.access_address(far, link, family)
-            commands = [
-                _assign(at.access_address(side, link, family), interface, family),
-                f"neighbour add {gateway} lladdr {at.ethernet_address(far, link)} dev {interface} nud permanent",
-            ]
-            if self._outside.single and side == at.LOCAL:
-                one = f"{at.single_address(at.REMOTE, family)}/{at.host_prefix(family)}"
-                # Every path leads to the one address: the portal's sockets choose by their interface.
-                commands.append(f"route add {one} via {gateway} dev {interface} metric {1 + link}")
-            if family in self._inner:
-                cross = at.cross_address(end, link, family)
-                commands.append(f"route add {cross}/{at.host_prefix(family)} via {gateway} dev {interface}")
-            self._ip(host, *commands)
-
     def attach_tunnel(self) -> None:
         """Lead client's and server's main traffic into the portals' TUN interfaces, which exist by now."""
-        assert self._inner_mtu is not None  # without one there is no tunnel
-        for side, far in ((at.LOCAL, at.SERVER), (at.REMOTE, at.CLIENT)):
-            self._ip(
-                side,
-                tun_up(at.TUNNEL_INTERFACE, self._inner_mtu),
-                *(route(at.end_network(far, family), at.TUNNEL_INTERFACE) for family in self._inner),
-            )
+        self._ip_all(self._routes.into_tunnel())
 
     def counters(self, host: str) -> dict[str, dict[str, int]]:
         """Return the packet counters of a host's interfaces (proc_net_dev(5))."""
@@ -293,13 +216,3 @@ class Network:
                 "tx_dropped": fields[11],
             }
         return found
-
-
-def _far_end(end: str) -> str:
-    return at.SERVER if end == at.CLIENT else at.CLIENT
-
-
-def _assign(address: str, interface: str, family: str, bits: int | None = None) -> str:
-    # An IPv6 address is tentative for a moment (RFC 4862, section 5.4), and nothing can be bound to it.
-    at_once = " nodad" if family == at.IPV6 else ""
-    return f"address add {address}/{bits or at.prefix(family)} dev {interface}{at_once}"

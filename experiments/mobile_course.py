@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from experiments import mobile_runs as runs
 from experiments.base import Outcome
-from mpsim.build import capacity_of
+from mpsim.access_links import capacity_of
 from mpsim.metrics import BIN
 from mpsim.plot import COLOURS, STYLE, WIDTH
 from mpsim.scenario import Scenario

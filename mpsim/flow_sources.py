@@ -16,7 +16,7 @@ from typing import Any
 
 from mpsim.errors import Fault, InputError
 from mpsim.headers import readdress
-from mpsim.registry import load_from_file
+from mpsim.registry import load_from_file, signature_of
 
 Timed = tuple[float, bytes]
 
@@ -143,7 +143,7 @@ def load_generator(spec: str, folder: Path | str, offered: Mapping[str, Any] | N
 
 def _accepted(spec: str, function: Any, offered: Mapping[str, Any]) -> dict[str, Any]:
     accepted = {}
-    for one in inspect.signature(function).parameters.values():
+    for one in signature_of(function).parameters.values():
         if one.kind is inspect.Parameter.KEYWORD_ONLY and one.name in offered:
             accepted[one.name] = offered[one.name]
         elif one.default is one.empty and one.kind not in {one.VAR_POSITIONAL, one.VAR_KEYWORD}:

@@ -2,9 +2,10 @@
 
 Theory of operation. A *spec* says which class is wanted: ``"ecf"``, ``{"name": "ecf", "beta": 0.25}`` or
 ``"mine.py:Mine"``. Nothing is imported before it is asked for, so a table may name modules that are heavy. What
-``__init__`` takes as keyword-only arguments with a default are the parameters; a keyword-only argument without a
-default is injected by whoever creates the object. A parameter's one line of documentation, with its unit, stands
-in the class docstring below the word ``Parameters``, as ``    beta: multiplicative decrease, ratio``.
+``__init__`` takes as keyword-only arguments with a default are the parameters, and where it takes ``**of_base`` those
+of its base class as well; a keyword-only argument without a default is injected by whoever creates the object. A
+parameter's one line of documentation, with its unit, stands in the class docstring below the word ``Parameters``, as
+``    beta: multiplicative decrease, ratio``; a base class' line holds for the classes derived from it.
 """
 
 from __future__ import annotations
@@ -56,6 +57,14 @@ class Description:
     name: str
     summary: str
     parameters: tuple[Parameter, ...]
+
+
+class Tunable:
+    """Base of what has parameters: its repr recreates it."""
+
+    def __repr__(self) -> str:
+        parameters = [f"{name}={getattr(self, name)!r}" for name in parameters_of(type(self))]
+        return f"{type(self).__name__}({', '.join(parameters)})"
 
 
 class Registry(Generic[T]):
@@ -114,7 +123,7 @@ class Registry(Generic[T]):
     def describe(self, name: str, folder: Path | str | None = None) -> Description:
         """Summary and parameters of one algorithm, taken from its class."""
         found = self.find(name, folder)
-        docs = _parameter_docs(found)
+        docs = parameter_docs(found)
         parameters = (Parameter(key, default, docs.get(key, "")) for key, default in parameters_of(found).items())
         summary = (inspect.getdoc(found) or "").partition("\n")[0]
         return Description(name, summary, tuple(parameters))
@@ -154,14 +163,39 @@ def unknown(kind: str, given: str, known: Iterable[str]) -> str:
     return f'no {kind} "{given}"{hint} known: {", ".join(names) or "none"}'
 
 
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """Give the signature of a user's function; its annotations may name what only a type checker imports."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        # By default annotations are evaluated here since PEP 649.
+        return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
+    return inspect.signature(function)
+
+
 def parameters_of(found: type) -> dict[str, Any]:
     """Tunable parameters of a class with their defaults: keyword-only arguments of ``__init__`` that have one."""
-    arguments = inspect.signature(found.__init__).parameters.values()  # type: ignore[misc]  # of the class, on purpose
-    return {
-        one.name: one.default
-        for one in arguments
-        if one.kind is inspect.Parameter.KEYWORD_ONLY and one.default is not inspect.Parameter.empty
-    }
+    own: dict[str, Any] = {}
+    for ancestor in found.__mro__:
+        if "__init__" not in vars(ancestor):
+            continue
+        arguments = signature_of(vars(ancestor)["__init__"]).parameters.values()
+        for one in arguments:
+            if one.kind is inspect.Parameter.KEYWORD_ONLY and one.default is not inspect.Parameter.empty:
+                own.setdefault(one.name, one.default)
+        if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in arguments):
+            break  # it passes nothing on
+    return own
+
+
+def parameter_docs(found: type) -> dict[str, str]:
+    """Give the line of documentation of each parameter of a class that has one, with its unit."""
+    lines: dict[str, str] = {}
+    for ancestor in reversed(found.__mro__):
+        _, _, below = (ancestor.__doc__ or "").partition("Parameters")
+        matches = map(_PARAMETER_LINE.fullmatch, below.splitlines())
+        lines |= {match[1]: match[2].strip() for match in matches if match}
+    return lines
 
 
 def load_from_file(path: Path, name: str) -> Any:
@@ -222,8 +256,3 @@ def _type_problem(key: str, value: Any, default: Any) -> Sequence[str]:
     if wanted is None or (isinstance(value, wanted) and isinstance(value, bool) == isinstance(default, bool)):
         return []
     return [f"{key} must be of the kind {type(default).__name__}, like its default {default!r}; given {value!r}"]
-
-
-def _parameter_docs(found: type) -> dict[str, str]:
-    _, _, below = (found.__doc__ or "").partition("Parameters")
-    return {match[1]: match[2].strip() for match in map(_PARAMETER_LINE.fullmatch, below.splitlines()) if match}

@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mpsim.build import (
-    DATA_SEQUENCE_SIGNAL,
-    DIRECTIONS,
-    OUTER_MTU,
-    Direction,
-    capacity_of,
-    framing_limit,
-    is_multipath,
-)
+from mpsim.access_links import capacity_of
+from mpsim.build import DATA_SEQUENCE_SIGNAL, DIRECTIONS, OUTER_MTU, Direction, framing_limit, is_multipath
 from mpsim.metrics import BIN, aggregate, failover_row
 from mpsim.network.link import Link
 from mpsim.result import SeriesRow

@@ -8,15 +8,8 @@ from typing import Any
 import pytest
 from simulating import build, link, links, tcp, udp
 
-from mpsim.build import (
-    build_endpoint,
-    build_link,
-    capacity_of,
-    framing_limit,
-    inner_mtu,
-    session_epoch,
-    stream,
-)
+from mpsim.access_links import build_link, capacity_of
+from mpsim.build import build_endpoint, framing_limit, inner_mtu, session_epoch, stream
 from mpsim.tunnel.loss_detection import Nack
 
 

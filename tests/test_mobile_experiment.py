@@ -17,7 +17,7 @@ from experiments import mobile_runs as runs
 from experiments import mobile_sets as sets
 from experiments.base import Outcome, Timing, Trial, run_trials, scenario_of
 from experiments.fluctuating import VARIABLE
-from mpsim.build import capacity_of
+from mpsim.access_links import capacity_of
 from mpsim.runs import Run, make
 from mpsim.scenario import parse
 from mpsim.store import Row

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +26,18 @@ class Circle(Shape):
 
     def __init__(self, colour: str = "red", *, radius: float = 1.0, sides: int = 0, seed: int) -> None:
         self.colour, self.radius, self.sides, self.seed = colour, radius, sides, seed
+
+
+class Ball(Circle):
+    """Round in space.
+
+    Parameters
+        bounce: how much comes back, ratio
+    """
+
+    def __init__(self, *, bounce: float = 0.5, sides: int = 1, **of_circle: Any) -> None:
+        super().__init__(sides=sides, **of_circle)
+        self.bounce = bounce
 
 
 @pytest.fixture
@@ -120,6 +134,28 @@ def test_describe(shapes: Registry[Shape]) -> None:
         ("radius", 1.0, "distance from the centre, m"),
         ("sides", 0, "how many, count"),
     ]
+
+
+def test_parameters_may_be_passed_on_to_the_base_class(shapes: Registry[Shape]) -> None:
+    shapes.register("ball")(Ball)
+    assert [(one.name, one.default, one.doc) for one in shapes.describe("ball").parameters] == [
+        ("bounce", 0.5, "how much comes back, ratio"),
+        ("sides", 1, "how many, count"),
+        ("radius", 1.0, "distance from the centre, m"),
+    ]
+    made = shapes.create({"name": "ball", "radius": 2}, seed=3)
+    assert isinstance(made, Ball)
+    assert (made.bounce, made.sides, made.radius) == (0.5, 1, 2)
+    assert shapes.check({"name": "ball", "colour": "blue"}) == ['no parameter "colour"; known: bounce, sides, radius']
+
+
+def test_annotations_are_not_evaluated(shapes: Registry[Shape], tmp_path: Path) -> None:
+    later = "" if sys.version_info >= (3, 14) else "from __future__ import annotations\n"
+    (tmp_path / "mine.py").write_text(
+        f"{later}from {__name__} import Shape\n\nclass Square(Shape):\n"
+        "    def __init__(self, *, side: OnlyTheTypeCheckerKnows = 2):\n        self.side = side\n"
+    )
+    assert shapes.check({"name": "mine.py:Square", "side": 3}, tmp_path) == []
 
 
 def test_base_may_be_text_or_function() -> None:

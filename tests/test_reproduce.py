@@ -56,9 +56,16 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Answer, Path]:
+    """An answer, and the page written of it: drawing takes a while, and nobody changes it."""
+    one = answer()
+    return one, write_report([one], ["simulation", "emulation"], tmp_path_factory.mktemp("report"))
+
+
 class TestReport:
-    def test_page_needs_nothing_else(self, tmp_path: Path) -> None:
-        text = write_report([answer()], ["simulation", "emulation"], tmp_path).read_text()
+    def test_page_needs_nothing_else(self, written: tuple[Answer, Path]) -> None:
+        text = written[1].read_text()
         page = Page()
         page.feed(text)
         assert page.open == []
@@ -66,9 +73,8 @@ class TestReport:
         assert all(each.startswith(("data:image/png;base64,", "#")) for each in page.loads)
         assert "url(" not in text
 
-    def test_verdicts_and_numbers_are_told(self, tmp_path: Path) -> None:
-        one = answer()
-        text = write_report([one], ["simulation", "emulation"], tmp_path).read_text()
+    def test_verdicts_and_numbers_are_told(self, written: tuple[Answer, Path]) -> None:
+        one, text = written[0], written[1].read_text()
         assert one.criterion.question in text
         assert all(verdict.text in text for verdict in one.verdicts.values())
         assert one.verdicts["simulation"].status is Status.MET
@@ -79,10 +85,10 @@ class TestReport:
         assert re.search(r"34 runs, which stay out of every median", text)
         assert one.verdicts["emulation"].status is Status.UNSHOWN
 
-    def test_figures_and_tables_lie_beside_it(self, tmp_path: Path) -> None:
-        write_report([answer()], ["simulation", "emulation"], tmp_path)
-        assert {path.suffix for path in (tmp_path / "figures").iterdir()} == {".png", ".pdf"}
-        assert len(list((tmp_path / "tables").glob("*.csv"))) == 3
+    def test_figures_and_tables_lie_beside_it(self, written: tuple[Answer, Path]) -> None:
+        folder = written[1].parent
+        assert {path.suffix for path in (folder / "figures").iterdir()} == {".png", ".pdf"}
+        assert len(list((folder / "tables").glob("*.csv"))) == 3
 
     def test_what_has_no_runs_is_said_and_stops_nothing(self, tmp_path: Path) -> None:
         answers = [Answer(one, {"simulation": Runs((), "simulation", tmp_path)}) for one in CRITERIA]

@@ -9,7 +9,7 @@ from simulating import build
 
 from experiments import trace_worlds
 from experiments.base import Timing, scenario_of
-from mpsim.build import capacity_of
+from mpsim.access_links import capacity_of
 from mpsim.sim import run
 
 

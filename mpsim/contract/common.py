@@ -7,14 +7,13 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mpsim.registry import parameters_of
+from mpsim.registry import parameter_docs, parameters_of
 
 # What a parameter's line ends with, before a source in brackets.
 UNITS = re.compile(
     r"\b(s|seconds|bytes|packets|count|ratio|probability|percent|index|round trips|rounds|1/s|bit/s|Mbit/s|"
     r"bytes/s|packets/s|packets/s\^3)\s*(\([^()]*\))?$"
 )
-_LINE = re.compile(r"\s+(\w+): (.+)")
 
 
 class ContractError(AssertionError):
@@ -44,10 +43,8 @@ def is_documented(found: type) -> None:
     """A name, a summary, and a line with its unit for each parameter."""
     name = getattr(found, "name", None)
     demand(isinstance(name, str) and bool(name), f"{found.__name__} has no `name`")
-    text = found.__doc__ or ""
-    demand(bool(text.strip()), f"{found.__name__} has no docstring")
-    _, _, below = text.partition("Parameters")
-    lines = {match[1]: match[2] for match in map(_LINE.fullmatch, below.splitlines()) if match}
+    demand(bool((found.__doc__ or "").strip()), f"{found.__name__} has no docstring")
+    lines = parameter_docs(found)
     for parameter, default in parameters_of(found).items():
         demand(parameter in lines, f'parameter {parameter} has no line below "Parameters" in the docstring')
         number = isinstance(default, int | float) and not isinstance(default, bool)

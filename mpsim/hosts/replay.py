@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from mpsim.headers import payload_size
 from mpsim.hosts.agent import Outgoing
+from mpsim.hosts.sink import Sink
 from mpsim.tunnel.packet import CLASS_UDP, Packet
 
 NEVER = float("inf")
@@ -82,41 +83,9 @@ class ReplaySource(Outgoing):
         return packet
 
 
-class ReplaySink:
-    """Counts what arrives; `window` [begin, end) says by time of sending what counts for the loss."""
-
-    silent = True
-
-    def __init__(self) -> None:
-        self.received_packets = 0
-        self.delivered_bytes = 0  # payload
-        self.out_of_order = 0
-        self.in_window = 0
-        self.window = (0.0, NEVER)
-        self.delays: list[float] = []  # one-way, s; the driver drains it
-        self._highest = -1
+class ReplaySink(Sink):
+    """Counts what a replaying source sends."""
 
     def receive(self, packet: Packet, now: float) -> None:
         replayed: Replayed = packet.payload
-        self.received_packets += 1
-        self.delivered_bytes += replayed.size
-        self.delays.append(now - replayed.time)
-        begin, end = self.window
-        if begin <= replayed.time < end:
-            self.in_window += 1
-        if replayed.number > self._highest:
-            self._highest = replayed.number
-        else:
-            self.out_of_order += 1
-
-    def packets_to_send(self) -> list[Packet]:
-        return []
-
-    def next_timeout(self) -> float:
-        return NEVER
-
-    def handle_timeout(self, now: float) -> None:
-        """Nothing is due."""
-
-    def stop(self, now: float) -> None:
-        """A sink only listens."""
+        self.count(replayed.number, replayed.time, replayed.size, now)

@@ -1,18 +1,19 @@
 """The sending end of a TCP connection: SACK scoreboard, RACK-TLP (RFC 8985), PRR (RFC 6937), RTO (RFC 6298).
 
-Rules of this file. What was sent and what of it has arrived is kept in outstanding.py; here is decided what to do
-about it. Congestion control comes from the tunnel's library and decides the window outside of recovery; in recovery
-PRR spreads the reduction over a round trip, as Linux does. Its pacing rate, if it has one, holds back all but what a
-timer sends.
+Rules of this file. What was sent and what of it has arrived is kept in outstanding.py, what an acknowledgement says
+about it is read in acknowledgements.py; here is decided what is sent, and when. Congestion control comes from the
+tunnel's library and decides the window outside of recovery; in recovery PRR spreads the reduction over a round trip,
+as Linux does. Its pacing rate, if it has one, holds back all but what a timer sends.
 """
 
 from __future__ import annotations
 
+from mpsim.hosts.acknowledgements import Acknowledgements
 from mpsim.hosts.outstanding import Outstanding
-from mpsim.hosts.rack import Rack, Transmission
+from mpsim.hosts.rack import Rack
 from mpsim.hosts.repair import Repair
-from mpsim.hosts.segments import HEADER, NO_LIMIT, SYN_OPTIONS, Ack, Segment
-from mpsim.hosts.supply import Source, Transfer
+from mpsim.hosts.segments import HEADER, SYN_OPTIONS, Ack, Segment
+from mpsim.hosts.supply import Source, Unsent
 from mpsim.hosts.timers import HAIR, MAX_RTO, NEVER, Timers
 from mpsim.tunnel.congestion.base import AckSample, CongestionController
 from mpsim.tunnel.delivery import Delivery
@@ -45,25 +46,20 @@ class TcpSender:
         "_clocked",
         "_connected",
         "_delivery",
-        "_edge",
-        "_finite",
         "_header",
         "_out",
         "_outstanding",
+        "_reading",
         "_repair",
-        "_source",
-        "_stopped",
-        "_window_segments",
+        "_unsent",
         "congestion",
         "flow",
         "mss",
         "rack",
-        "recoveries",
         "retransmitted",
         "sent_segments",
         "timeouts",
         "timers",
-        "undone",
     )
 
     def __init__(
@@ -82,21 +78,25 @@ class TcpSender:
         self.congestion = congestion
         self._clocked = type(congestion).next_timeout is not CongestionController.next_timeout
         self.mss = mss
-        self._window_segments = max(2, receive_window // mss)
         self._header = header
-        # None: without end, the common case, which asks nobody for the length of a segment.
-        self._source = source if source is not None or total_bytes is None else Transfer(total_bytes)
-        self._finite = source is None and total_bytes is not None
+        self._unsent = Unsent(source, total_bytes, window=max(2, receive_window // mss))
         self._connected = False
-        self._stopped = False
-        self._edge = NO_LIMIT  # segments below may be sent, as a portal on the way back has written
         self.rack = Rack()
         self._delivery = Delivery()
         self._outstanding = Outstanding(mss, self.rack, self._delivery)
         self.timers = Timers(most_rto)
         self._repair = Repair(mss, proportional=not congestion.keeps_window)
+        self._reading = Acknowledgements(
+            congestion,
+            outstanding=self._outstanding,
+            rack=self.rack,
+            delivery=self._delivery,
+            timers=self.timers,
+            repair=self._repair,
+            mss=mss,
+        )
         self._out: list[Packet] = []
-        self.sent_segments = self.retransmitted = self.timeouts = self.recoveries = self.undone = 0
+        self.sent_segments = self.retransmitted = self.timeouts = 0
 
     def start(self, now: float) -> None:
         """Open the connection."""
@@ -109,7 +109,7 @@ class TcpSender:
 
     def stop(self, now: float) -> None:
         """Send nothing new from now on."""
-        self._stopped = True
+        self._unsent.stopped = True
 
     @property
     def connected(self) -> bool:
@@ -134,9 +134,9 @@ class TcpSender:
     def can_send(self) -> bool:
         """Return whether a full segment of new data would leave at once."""
         outstanding = self._outstanding
-        if not self._connected or self._stopped:
+        if not self._connected or self.timers.paced_at < NEVER:
             return False
-        if outstanding.next_index - outstanding.una >= self._window_segments or self.timers.paced_at < NEVER:
+        if not self._unsent.has_room(outstanding.una, outstanding.next_index):
             return False
         return outstanding.in_flight + self.mss <= self.window + 0.5 or not outstanding.segments
 
@@ -181,9 +181,19 @@ class TcpSender:
         return self._repair.until is not None
 
     @property
+    def recoveries(self) -> int:
+        """Episodes of repair so far."""
+        return self._reading.recoveries
+
+    @property
+    def undone(self) -> int:
+        """Those of them that turned out to be needless."""
+        return self._reading.undone
+
+    @property
     def done(self) -> bool:
         """Whether everything there was to send is acknowledged."""
-        return self._finite and not self._outstanding.segments and not self._more()
+        return not self._outstanding.segments and self._unsent.over
 
     def receive(self, packet: Packet, now: float) -> None:
         ack: Ack = packet.payload
@@ -195,98 +205,9 @@ class TcpSender:
             return  # an old acknowledgement overtaken by a newer one
         else:
             if ack.window is not None:
-                self._edge = ack.ack + ack.window
-            self._on_ack(ack, now)
+                self._unsent.edge = ack.ack + ack.window
+            self._reading.take(ack, now)
         self._send(now)
-
-    # Reading acknowledgements.
-
-    def _on_ack(self, ack: Ack, now: float) -> None:
-        outstanding = self._outstanding
-        before = outstanding.in_flight
-        advanced = ack.ack > outstanding.una
-        sacks = ack.sacks
-        if ack.duplicate:
-            self._on_duplicate(now)
-            sacks = sacks[1:]
-        acked, newest = outstanding.take(ack.ack, sacks)
-        if newest is not None:
-            self._after_delivery(newest, acked, before, ack.time, now)
-        if advanced:
-            self._on_progress(ack, now)
-        self._detect_losses(now)
-        if acked and self._repair.reducing:
-            self._repair.reduction.on_delivered(acked, outstanding.in_flight, self.congestion.ssthresh)
-
-    def _detect_losses(self, now: float) -> None:
-        lost = self._outstanding.take_lost(self._repair.until is not None, now)
-        if lost:
-            self._on_lost(lost, now)
-        elif self.rack.deadline < self.timers.alarm:
-            self.timers.alarm = self.rack.deadline
-
-    def _after_delivery(self, newest: Transmission, acked: int, before: int, answered: float, now: float) -> None:
-        rtt = now - newest.time
-        if newest.retransmitted and rtt < self.rack.min_rtt:
-            rtt = 0.0  # most likely the answer to the first transmission (RFC 8985, section 6.2)
-        else:
-            self.rack.on_delivered(newest, rtt)
-        if rtt and not newest.retransmitted:
-            self.timers.take_rtt(rtt)
-        sample = self._delivery.on_delivered(newest, now, self.rack.min_rtt)
-        sample.acked = acked
-        if rtt and not newest.retransmitted:
-            sample.rtt = rtt
-            sample.one_way_delay = answered - newest.time  # what timestamps tell (RFC 7323)
-        else:
-            sample.rtt = sample.one_way_delay = None
-        sample.srtt = self.timers.srtt
-        cwnd = self.congestion.cwnd
-        # Linux's tcp_is_cwnd_limited: in slow start half a window counts as using it.
-        sample.cwnd_limited = before + 3 * self.mss > cwnd if cwnd >= self.congestion.ssthresh else 2 * before >= cwnd
-        sample.in_flight = before
-        self.congestion.on_acked(sample)
-
-    def _on_progress(self, ack: Ack, now: float) -> None:
-        timers = self.timers
-        repair = self._repair
-        if repair.after_timeout:
-            timers.take_back_off()  # with timestamps a retransmission is progress as well (Linux)
-        outstanding = len(self._outstanding.segments)
-        timers.on_progress(now, outstanding)
-        if repair.until is None:
-            timers.arm_probe(now, outstanding)
-            return
-        timers.probe_at = NEVER
-        if repair.answers_original(ack.echo):
-            self._undo(now)  # the original had only been late
-        elif self._outstanding.una >= repair.until:
-            repair.end()
-            self.rack.on_recovered()
-
-    def _on_duplicate(self, now: float) -> None:
-        self.rack.on_duplicate(self._outstanding.next_index, self._outstanding.una)
-        if self._repair.on_duplicate():
-            self._undo(now)
-
-    def _undo(self, now: float) -> None:
-        self.congestion.on_loss_undone(now)
-        self.rack.on_late()
-        self.undone += 1
-        self._repair.end()
-
-    # Losses.
-
-    def _on_lost(self, lost: list[Transmission], now: float) -> None:
-        size = len(lost) * self.mss
-        left = self._outstanding.in_flight
-        if self._repair.until is None:
-            self._repair.begin(self._outstanding.next_index)
-            self.recoveries += 1
-            self.timers.probe_at = NEVER
-            self._repair.reduction.begin(left, left + size)
-        # In recovery it is a lost retransmission, a new congestion event to the algorithm (it looks at the time).
-        self.congestion.on_lost(now, size, lost[-1].time, left + size)
 
     @property
     def window(self) -> float:
@@ -301,6 +222,7 @@ class TcpSender:
         window = self.window + 0.5  # bytes are whole, windows are not
         mss = self.mss
         outstanding = self._outstanding
+        unsent = self._unsent
         lost = outstanding.lost
         paced = self.congestion.pacing_rate is not None
         while outstanding.in_flight + mss <= window or not outstanding.segments:
@@ -310,30 +232,17 @@ class TcpSender:
                 index = lost.popleft()
                 if outstanding.is_waited_for(index):
                     self._transmit(index, now, again=True)
-            elif self._may_send_new():
+            elif unsent.may_send(outstanding.una, outstanding.next_index):
                 self._transmit(outstanding.next_index, now, again=False)
-            elif outstanding.next_index >= self._edge:
+            elif outstanding.next_index >= unsent.edge:
                 break  # there is data, and no window for it: not limited by the application (as in Linux)
             else:
                 self._delivery.on_no_data(outstanding.in_flight)
                 break
 
-    def _may_send_new(self) -> bool:
-        outstanding = self._outstanding
-        beyond = outstanding.next_index
-        if self._stopped or beyond - outstanding.una >= self._window_segments or beyond >= self._edge:
-            return False
-        return self._more()
-
-    def _more(self) -> bool:
-        return self._source is None or self._source.available > 0
-
     def _transmit(self, index: int, now: float, *, again: bool) -> None:
         outstanding = self._outstanding
-        source = self._source
-        length = self.mss
-        if source is not None:
-            length = outstanding.segments[index].length if again else source.take(self.mss)
+        length = outstanding.segments[index].length if again else self._unsent.take(self.mss)
         sent = outstanding.send(index, length, now, again=again)
         self.sent_segments += 1
         if again:
@@ -368,11 +277,8 @@ class TcpSender:
         if self._clocked and self._connected:
             self.congestion.on_timer(now)
             self._send(now)
-        if self.rack.deadline <= now:
-            lost = self._outstanding.take_lost(self._repair.until is not None, now)
-            if lost:
-                self._on_lost(lost, now)
-                self._send(now)
+        if self.rack.deadline <= now and self._reading.detect_losses(now):
+            self._send(now)
         timers = self.timers
         if timers.probe_at <= now:
             self._send_probe(now)
@@ -390,7 +296,7 @@ class TcpSender:
         outstanding = self._outstanding
         if not outstanding.segments:
             return
-        if self._may_send_new():
+        if self._unsent.may_send(outstanding.una, outstanding.next_index):
             self._transmit(outstanding.next_index, now, again=False)
         elif outstanding.lose_newest():
             self._transmit(outstanding.next_index - 1, now, again=True)

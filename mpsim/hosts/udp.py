@@ -6,6 +6,7 @@ from random import Random
 
 from mpsim.hosts.agent import Outgoing
 from mpsim.hosts.in_order import InOrder
+from mpsim.hosts.sink import Sink
 from mpsim.tunnel.packet import CLASS_UDP, Packet
 from mpsim.units import BITS_PER_BYTE
 
@@ -77,50 +78,20 @@ class UdpSource(Outgoing):
                 self._at = NEVER
 
 
-class UdpSink:
-    """Counts what arrives; `window` [begin, end) says by time of sending what counts for the loss.
+class UdpSink(Sink):
+    """Counts what a source of packets of one size sends.
 
     Parameters
         headers: bytes before the payload
         in_order: told of every packet in the window, where delays in order are wanted
     """
 
-    silent = True
-
     def __init__(self, *, headers: int = HEADERS, in_order: InOrder | None = None) -> None:
+        super().__init__()
         self._headers = headers
         self._in_order = in_order
-        self.received_packets = 0
-        self.delivered_bytes = 0
-        self.out_of_order = 0
-        self.in_window = 0
-        self.window = (0.0, NEVER)
-        self.delays: list[float] = []  # one-way, s; the driver drains it
-        self._highest = -1
 
     def receive(self, packet: Packet, now: float) -> None:
         number, time = packet.payload
-        self.received_packets += 1
-        self.delivered_bytes += packet.size - self._headers
-        self.delays.append(now - time)
-        begin, end = self.window
-        if begin <= time < end:
-            self.in_window += 1
-            if self._in_order is not None:
-                self._in_order.receive(number, time, now)
-        if number > self._highest:
-            self._highest = number
-        else:
-            self.out_of_order += 1
-
-    def packets_to_send(self) -> list[Packet]:
-        return []
-
-    def next_timeout(self) -> float:
-        return NEVER
-
-    def handle_timeout(self, now: float) -> None:
-        """Nothing is due."""
-
-    def stop(self, now: float) -> None:
-        """A sink only listens."""
+        if self.count(number, time, packet.size - self._headers, now) and self._in_order is not None:
+            self._in_order.receive(number, time, now)

@@ -14,13 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mpsim.access_links import apply_event, build_link
 from mpsim.build import (
     DIRECTIONS,
     Direction,
     Side,
-    apply_event,
     build_endpoint,
-    build_link,
     ends_at_proxies,
     is_multipath,
     one_path,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mpsim.build import Direction, capacity_of
+from mpsim.access_links import capacity_of
+from mpsim.build import Direction
 from mpsim.result import Result, SeriesRow, assemble
 from mpsim.scenario import Scenario
 from mpsim.sim.flows import Flow

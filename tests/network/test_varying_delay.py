@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mpsim.build import build_link
+from mpsim.access_links import build_link
 from mpsim.errors import InputError
 from mpsim.network.link import Link
 from mpsim.network.rate import ConstantRate

@@ -41,7 +41,7 @@ def test_resequencing_is_what_puts_unequal_delays_in_order() -> None:
 @pytest.mark.parametrize("rates", SUMS, ids="+".join)
 def test_greedy_with_newreno_adds_links_up(rates: tuple[str, ...], direction: str) -> None:
     tunnel = {"scheduler": "greedy", "congestion": "newreno", "reorder": {"mode": "timeout", "timeout": "200ms"}}
-    result = simulate(links(*rates), tcp("cubic", direction=direction), tunnel=tunnel, duration="20s")
+    result = simulate(links(*rates), tcp("cubic", direction=direction), tunnel=tunnel, duration="10s")
     row = result.aggregation(direction)
     assert 0.90 <= row["efficiency"] <= 1.001
     assert row["benefit"] > 0.75

@@ -21,13 +21,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def two_equal() -> Scenario:
-    """Two equal links, one TCP flow and a ping, a few seconds."""
+    """Two equal links, one TCP flow and a ping, two seconds."""
     return parse(
         {
             "schema": 1,
             "name": "quick",
             "warmup": "1s",
-            "duration": "3s",
+            "duration": "2s",
             "tunnel": {},
             "link": [{"name": name, "rate": "8Mbit", "delay": "10ms"} for name in ("a", "b")],
             "flow": [{"kind": "tcp"}, {"kind": "ping", "direction": "outbound"}],

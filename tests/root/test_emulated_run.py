@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from emulation.evidence import CLIENT_CAPTURE, SERVER_CAPTURE, same_addresses
 from emulation.run import world
 from emulation.runs import FOLDER
 from mpsim.errors import WorldError
@@ -23,14 +24,15 @@ def test_two_equal_links(two_equal: Scenario, tmp_path: Path) -> None:
     result = world.run(two_equal, pcap=tmp_path)
     data = result.data
     assert data["world"] == "emulation"
-    assert data["interval_s"] == [1.0, 4.0]
+    assert data["interval_s"] == [1.0, 3.0]
     flow = result.flow("tcp1")
     # More than one link can carry, less than two.
     assert 8e6 < flow["goodput_bps"] < 14.8e6
     assert flow["sent_packets"] > 1000
     assert flow["one_way_delay_s"]["p50"] > 0.010
     ping = result.flow("ping1")
-    assert ping["sent_packets"] == 15
+    assert ping["sent_packets"] == 10
+    assert ping["lost_packets"] <= 1
     assert ping["rtt_s"]["p50"] > 0.020
     assert [(link["name"], link["direction"]) for link in data["links"]] == [
         ("a", "inbound"), ("a", "outbound"), ("b", "inbound"), ("b", "outbound"),
@@ -39,6 +41,11 @@ def test_two_equal_links(two_equal: Scenario, tmp_path: Path) -> None:
     assert data["tunnel"]["rejected"] == {"malformed": 0, "forged": 0, "replayed": 0}
     assert data["tunnel"]["in_order_delay_s"]["p50"] > 0.010
     assert all(path["datagrams"] > 0 for path in data["paths"])
+    assert {path["direction"] for path in data["paths"]} == {"inbound", "outbound"}
+    seen = same_addresses(tmp_path / CLIENT_CAPTURE, tmp_path / SERVER_CAPTURE)
+    assert seen.same
+    assert len(seen.pairs) == 2
+    assert not any(":" in source for source, _ in seen.pairs)
     # No datagram disappears, whatever the machine was busy with.
     for link in data["links"]:
         total = link["total"]
@@ -49,7 +56,7 @@ def test_two_equal_links(two_equal: Scenario, tmp_path: Path) -> None:
     assert metrics == {"throughput_bps", "arrived_bps", "queue_bytes", "up", "cwnd_bytes", "srtt_s"}
     # iperf3 counts the same from its own side: the whole flow, so more than its measured part.
     received = data["emulation"]["iperf3"][0]["received"]["bytes"]
-    assert received >= flow["goodput_bps"] * 3 / 8
+    assert received >= flow["goodput_bps"] * 2 / 8
     assert not list(FOLDER.glob("*")) or all(path.name.split("-")[0].isdigit() for path in FOLDER.glob("*"))
 
 
@@ -67,8 +74,8 @@ def test_without_a_tunnel_the_first_link_is_the_way(two_equal: Scenario) -> None
     assert result.flow("udp1")["goodput_bps"] == pytest.approx(4e6, rel=0.05)
     assert result.flow("udp2")["goodput_bps"] == pytest.approx(1e6, rel=0.05)
     by_link = {(link["name"], link["direction"]): link["delivered_packets"] for link in data["links"]}
-    assert by_link["a", "outbound"] > 1000
-    assert by_link["b", "inbound"] > 250
+    assert by_link["a", "outbound"] > 700
+    assert by_link["b", "inbound"] > 170
     assert by_link["a", "inbound"] < 10
     assert result.aggregation("outbound")["capacity_bps"] == 8e6
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,6 @@ from mpsim.scenario import Scenario, parse
 
 pytestmark = pytest.mark.root
 
-FAMILIES = ("ipv4", "ipv6")
-
 
 def _with(scenario: Scenario, **changes: object) -> Scenario:
     return parse({**scenario.as_dict(), **changes})
@@ -25,7 +22,7 @@ def _with(scenario: Scenario, **changes: object) -> Scenario:
 def _has_no_faults(result: Result) -> dict[str, Any]:
     """Look at what is not the machine's affair; return the TCP flow's row."""
     flow = result.flow("tcp1")
-    assert result.flow("ping1")["sent_packets"] == 15
+    assert result.flow("ping1")["sent_packets"] == 10
     assert result.flow("ping1")["lost_packets"] <= 1
     assert result.flow("ping1")["rtt_s"]["p50"] > 0.020
     assert result.data["tunnel"]["rejected"] == {"malformed": 0, "forged": 0, "replayed": 0}
@@ -33,12 +30,18 @@ def _has_no_faults(result: Result) -> dict[str, Any]:
     return flow
 
 
-@pytest.mark.parametrize(("inner", "outer"), list(product(FAMILIES, FAMILIES)))
-def test_families_inside_and_outside(two_equal: Scenario, tmp_path: Path, inner: str, outer: str) -> None:
-    result = world.run(_with(two_equal, topology={"inner": inner, "outer": outer}), pcap=tmp_path)
+# With what is below and IPv4 in UDP in IPv4 (test_emulated_run.py), each pair of values at least once.
+@pytest.mark.parametrize(
+    ("inner", "outer", "transport"), [("ipv4", "ipv6", "udp"), ("ipv6", "ipv4", "ip"), ("ipv6", "ipv6", "ip")]
+)
+def test_families_inside_and_outside(
+    two_equal: Scenario, tmp_path: Path, inner: str, outer: str, transport: str
+) -> None:
+    scenario = _with(two_equal, tunnel={"transport": transport}, topology={"inner": inner, "outer": outer})
+    result = world.run(scenario, pcap=tmp_path)
     flow = _has_no_faults(result)
     # More than one link can carry, less than two.
-    assert 8e6 < flow["goodput_bps"] < 14.8e6
+    assert 8e6 < flow["goodput_bps"] < (14.8e6 if transport == "udp" else 14.9e6)
     assert flow["one_way_delay_s"]["p50"] > 0.010
     seen = same_addresses(tmp_path / CLIENT_CAPTURE, tmp_path / SERVER_CAPTURE)
     assert seen.same
@@ -46,14 +49,8 @@ def test_families_inside_and_outside(two_equal: Scenario, tmp_path: Path, inner:
     assert all((":" in source) == (inner == "ipv6") for source, _ in seen.pairs)
 
 
-@pytest.mark.parametrize("outer", FAMILIES)
-def test_datagrams_in_ip_itself(two_equal: Scenario, outer: str) -> None:
-    result = world.run(_with(two_equal, tunnel={"transport": "ip"}, topology={"outer": outer}))
-    assert 8e6 < _has_no_faults(result)["goodput_bps"] < 14.9e6
-
-
 def test_datagrams_in_tcp_streams(two_equal: Scenario) -> None:
-    result = world.run(_with(two_equal, tunnel={"transport": "tcp", "congestion": "cubic"}, duration="3s"))
+    result = world.run(_with(two_equal, tunnel={"transport": "tcp", "congestion": "cubic"}))
     flow = _has_no_faults(result)
     assert 5e6 < flow["goodput_bps"] < 14.5e6
     # What a link drops, TCP sends again: nothing is missing inside.
@@ -72,9 +69,11 @@ def test_streams_are_made_again_after_a_cut(two_equal: Scenario) -> None:
     assert result.flow("tcp1")["goodput_bps"] > 3e6
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp", "ip"])
-def test_a_remote_portal_of_one_interface(two_equal: Scenario, transport: str) -> None:
-    topology = {"single_interface": True, "outer": "ipv6" if transport == "ip" else "ipv4", "server_delay": "5ms"}
+@pytest.mark.parametrize(
+    ("inner", "outer", "transport"), [("ipv6", "ipv4", "udp"), ("ipv4", "ipv4", "tcp"), ("ipv4", "ipv6", "ip")]
+)
+def test_a_remote_portal_of_one_interface(two_equal: Scenario, inner: str, outer: str, transport: str) -> None:
+    topology = {"single_interface": True, "inner": inner, "outer": outer, "server_delay": "5ms"}
     flow = [*two_equal.as_dict()["flow"], {"kind": "udp", "rate": "500kbit", "via": "b"}]
     result = world.run(_with(two_equal, tunnel={"transport": transport}, topology=topology, flow=flow))
     assert _has_no_faults(result)["goodput_bps"] > 5e6

@@ -16,7 +16,7 @@ pytestmark = [
 
 @pytest.mark.parametrize("direction", ["inbound", "outbound"])
 def test_one_flow_has_all_links(direction: str) -> None:
-    result = world.run(multipath_tcp(flow=[{"kind": "tcp", "direction": direction}], duration="4s"))
+    result = world.run(multipath_tcp(flow=[{"kind": "tcp", "direction": direction}], duration="3s"))
     (found,) = result.data["emulation"]["mptcp"]
     assert found["multipath"]
     assert found["links"] == [0, 1]

@@ -15,7 +15,7 @@ from mpsim.traces.formats import read
 pytestmark = pytest.mark.root
 ADDRESSES = {"ipv4": ("10.77.0.1", "10.77.0.2"), "ipv6": ("fd77::1", "fd77::2")}
 LIMIT = 4e6  # bit/s
-SECONDS = 4
+SECONDS = 2
 LONG = 20.0  # s
 
 
@@ -23,8 +23,8 @@ def inside(host: subprocess.Popen[bytes], *command: str) -> list[str]:
     return ["nsenter", "-t", str(host.pid), "-n", *command]
 
 
-@pytest.fixture(params=[1500, 1400])
-def hosts(request: pytest.FixtureRequest) -> Iterator[list[subprocess.Popen[bytes]]]:
+@pytest.fixture
+def hosts(mtu: int) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Two namespaces with a cable between them, of Ethernet's MTU and of a mobile network's."""
     own = Path("/proc/self/ns/net").readlink()
     found = [subprocess.Popen(["unshare", "--net", "sleep", "600"]) for _ in range(2)]
@@ -41,7 +41,7 @@ def hosts(request: pytest.FixtureRequest) -> Iterator[list[subprocess.Popen[byte
                 more = ["nodad"] if family == "ipv6" else []
                 address = f"{ADDRESSES[family][number]}/{length}"
                 subprocess.run(inside(host, "ip", "address", "add", address, "dev", name, *more), check=True)
-            subprocess.run(inside(host, "ip", "link", "set", name, "up", "mtu", str(request.param)), check=True)
+            subprocess.run(inside(host, "ip", "link", "set", name, "up", "mtu", str(mtu)), check=True)
         yield found
     finally:
         for host in found:
@@ -49,8 +49,11 @@ def hosts(request: pytest.FixtureRequest) -> Iterator[list[subprocess.Popen[byte
             host.wait()
 
 
-@pytest.mark.parametrize("family", ADDRESSES)
-@pytest.mark.parametrize("reverse", [False, True])
+# Each pair of values once.
+@pytest.mark.parametrize(
+    ("mtu", "family", "reverse"),
+    [(1500, "ipv4", False), (1500, "ipv6", True), (1400, "ipv4", True), (1400, "ipv6", False)],
+)
 def test_what_the_path_carries_is_written_by_the_receiver(
     hosts: list[subprocess.Popen[bytes]], tmp_path: Path, family: str, reverse: bool
 ) -> None:

@@ -12,7 +12,7 @@ from mpsim.result import Result
 from mpsim.sim import run
 
 pytestmark = pytest.mark.root
-TIMING = Timing(warmup=2.0, duration=20.0, repetitions=1)
+TIMING = Timing(warmup=2.0, duration=10.0, repetitions=1)
 
 
 def test_each_second_carries_the_same() -> None:
@@ -25,4 +25,4 @@ def test_each_second_carries_the_same() -> None:
     assert measured.valid, measured.invalid_reasons
     found = trace_worlds.compare(seconds(run(scenario)), seconds(measured))
     assert found.met, found
-    assert found.count == 20
+    assert found.count == 10

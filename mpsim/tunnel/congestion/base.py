@@ -7,9 +7,10 @@ round-trip times; an algorithm only decides. One loss episode is recognised as i
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from typing import ClassVar
+
+from mpsim.registry import Tunable
 
 
 class AckSample:
@@ -80,7 +81,7 @@ class Siblings:
             self.active.remove(controller)
 
 
-class CongestionController(ABC):
+class CongestionController(Tunable, ABC):
     """Base of all algorithms. Parameters are keyword arguments, stored under the same name."""
 
     name: ClassVar[str]
@@ -141,7 +142,3 @@ class CongestionController(ABC):
 
     def on_timer(self, now: float) -> None:
         """Let the algorithm's own clock tick; calling it early is harmless."""
-
-    def __repr__(self) -> str:
-        parameters = [f"{name}={getattr(self, name)!r}" for name in inspect.signature(type(self)).parameters]
-        return f"{type(self).__name__}({', '.join(parameters)})"

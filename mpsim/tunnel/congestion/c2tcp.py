@@ -11,6 +11,7 @@ round-trip times, as in JSAC 2019 (where a program beside the sender goes on ada
 from __future__ import annotations
 
 from math import sqrt
+from typing import Any
 
 from mpsim.tunnel.congestion.base import AckSample
 from mpsim.tunnel.congestion.cubic import Cubic
@@ -23,12 +24,6 @@ class C2Tcp(Cubic):
         setpoint: round-trip time to stay below, seconds
         interval: how long it may be above before that counts, seconds
         ratio: both in least round-trip times instead, ratio (0: as they are given; JSAC 2019: 2)
-        initial_window: window at the start, packets (RFC 6928)
-        c: aggressiveness of the cubic, packets/s^3 (RFC 9438, section 5)
-        beta: what is left of the window after a loss, ratio (RFC 9438, section 4.6)
-        fast_convergence: give way to new flows (RFC 9438, section 4.7)
-        hystart: leave the first slow start when the delay rises (RFC 9406)
-        as_linux: CUBIC as Linux has it, in whole packets
         minimum_window: smallest window, and the one to start over with, packets
     """
 
@@ -40,23 +35,10 @@ class C2Tcp(Cubic):
         setpoint: float = 0.1,
         interval: float = 0.1,
         ratio: float = 0.0,
-        initial_window: float = 10,
-        c: float = 0.4,
-        beta: float = 0.7,
-        fast_convergence: bool = True,
-        hystart: bool = True,
-        as_linux: bool = False,
         minimum_window: float = 1,
+        **of_cubic: Any,
     ) -> None:
-        super().__init__(
-            initial_window=initial_window,
-            c=c,
-            beta=beta,
-            fast_convergence=fast_convergence,
-            hystart=hystart,
-            as_linux=as_linux,
-            minimum_window=minimum_window,
-        )
+        super().__init__(minimum_window=minimum_window, **of_cubic)
         self.setpoint = setpoint
         self.interval = interval
         self.ratio = ratio

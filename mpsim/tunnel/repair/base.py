@@ -6,11 +6,11 @@ what it protects. What is repeated takes part in the windows of the paths like e
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC
 from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
+from mpsim.registry import Tunable
 from mpsim.tunnel.datagrams import Data
 from mpsim.tunnel.packet import Packet
 
@@ -60,7 +60,7 @@ class Outlet(Protocol):
         """Send parity number `index` of the `count` packets of a class from sequence `first` on."""
 
 
-class Repair(ABC):
+class Repair(Tunable, ABC):
     """Base of all ways of repair. Parameters are keyword arguments, stored under the same name."""
 
     name: ClassVar[str]
@@ -89,7 +89,3 @@ class Repair(ABC):
 
     def on_time(self, now: float) -> None:
         """Do what is due by now; calling it early is harmless."""
-
-    def __repr__(self) -> str:
-        parameters = [f"{name}={getattr(self, name)!r}" for name in inspect.signature(type(self)).parameters]
-        return f"{type(self).__name__}({', '.join(parameters)})"

@@ -12,12 +12,12 @@ A new scheduler of ten lines:
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from random import Random
 from typing import ClassVar, Protocol
 
+from mpsim.registry import Tunable
 from mpsim.tunnel.packet import Packet
 from mpsim.units import BITS_PER_BYTE
 
@@ -135,7 +135,7 @@ class SchedulerView(Protocol):
         """Return the bytes of a flow that have left so far; counted only where `counts_flows` says so."""
 
 
-class Scheduler(ABC):
+class Scheduler(Tunable, ABC):
     """Base of all schedulers. Parameters are keyword arguments, stored under the same name.
 
     `self.view` shows the tunnel, `self.random` is a seeded stream of its own; both are set by `attach`.
@@ -189,7 +189,3 @@ class Scheduler(ABC):
 
     def on_lost(self, path: PathView, lost: int, now: float) -> None:
         """Take note that `lost` bytes of `path` were lost."""
-
-    def __repr__(self) -> str:
-        parameters = [f"{name}={getattr(self, name)!r}" for name in inspect.signature(type(self)).parameters]
-        return f"{type(self).__name__}({', '.join(parameters)})"
