@@ -27,6 +27,7 @@ SOCKET, ADDRESSES = "status.sock", "addresses.json"
 TIMEOUT = 2.0  # s, of one who asks
 _SEND_TIMEOUT = 0.2  # s, of one who answers; a status fits into the kernel's buffer
 _MOST_REMEMBERED = 1 << 20  # bytes
+_LONGEST_STATUS = 1 << 24  # bytes
 HIGHEST_PORT = 65_535
 
 
@@ -54,9 +55,11 @@ def ask(folder: Path, name: str) -> dict[str, Any]:
         try:
             opened.connect(str(folder / name / SOCKET))
             with opened.makefile("rb") as answer:
-                found: dict[str, Any] = json.loads(answer.read())
-        except (OSError, ValueError) as error:
+                found = json.loads(answer.read(_LONGEST_STATUS))
+        except (OSError, ValueError, RecursionError) as error:
             raise WorldError(f"portal {name} is not running here ({error})") from None
+    if not isinstance(found, dict) or type(found.get("pid")) is not int:
+        raise WorldError(f"portal {name} is not running here (somebody else answers)")
     return found
 
 
