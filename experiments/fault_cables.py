@@ -66,6 +66,13 @@ class Translator:
         frame[udp : udp + 2] = port
         return True
 
+    def newest(self) -> tuple[int, int] | None:
+        """Return the newest mapping: the port outside, and the one inside; None: there is none."""
+        if not self._inside:
+            return None
+        outside, inside = next(reversed(self._inside.items()))
+        return int.from_bytes(outside, "big"), int.from_bytes(inside, "big")
+
     def inward(self, frame: bytearray, udp: int) -> bool:
         """Give a frame for home its port there; False: nobody has that port any more."""
         inside = self._inside.get(bytes(frame[udp + 2 : udp + 4]))
@@ -84,6 +91,8 @@ class FaultyCable(Cable):
         translate: changes a frame with UDP at that offset in place; False: it is dropped
         corruption: probability that a datagram's bits are flipped
         random: decides
+
+    on_datagram: told of the UDP payload of each frame, and whether it was dropped
     """
 
     def __init__(
@@ -98,12 +107,16 @@ class FaultyCable(Cable):
     ) -> None:
         super().__init__(link, source, target)
         self._translate, self._corruption, self._random = translate, corruption, random
+        self.on_datagram: Callable[[bytes, bool], object] | None = None
 
     def write(self, frame: bytes) -> None:
         if frame[12:14] == _IPV4 and frame[_PROTOCOL] == _UDP:
             changed = bytearray(frame)
             udp = ETHERNET_HEADER + 4 * (frame[ETHERNET_HEADER] & 0xF)
-            if not self._translate(changed, udp):
+            dropped = not self._translate(changed, udp)
+            if self.on_datagram is not None:
+                self.on_datagram(frame[udp + _UDP_HEADER :], dropped)
+            if dropped:
                 return
             # No checksum (RFC 768): the kernel must not refuse what is for the portal to refuse.
             changed[udp + 6 : udp + 8] = bytes(2)
@@ -117,6 +130,8 @@ class FaultyCable(Cable):
 class Cables:
     """All paths between two namespaces, carried by a thread.
 
+    loop, nats, cables, taps: of that thread; by path, path and sending end, and end and path
+
     Parameters
         kind: what happens
         seed: of the run
@@ -125,21 +140,21 @@ class Cables:
     def __init__(self, kind: Kind, seed: int) -> None:
         scenario = kind.scenario(seed)
         random = Random(f"cables {kind.name} {seed}")
-        self._nats = [Translator() for _ in EVERY]
+        self.nats = [Translator() for _ in EVERY]
         self._hosts = dict.fromkeys(EVERY, 1)  # last number of the address at home
-        self._taps = {(end, path): self._tap(end, path) for end in ENDS for path in EVERY}
-        self._cables: dict[tuple[int, str], FaultyCable] = {}
-        self._loop = Loop(time.monotonic(), self._deliver)
-        for path, nat in enumerate(self._nats):
+        self.taps = {(end, path): self._tap(end, path) for end in ENDS for path in EVERY}
+        self.cables: dict[tuple[int, str], FaultyCable] = {}
+        self.loop = Loop(time.monotonic(), self._deliver)
+        for path, nat in enumerate(self.nats):
             for end, far, direction, translate in (
                 (HOME, HOSTED, "outbound", nat.outward),
                 (HOSTED, HOME, "inbound", nat.inward),
             ):
                 link = build_link(scenario, path, direction)  # type: ignore[arg-type]
-                self._cables[path, end] = FaultyCable(
+                self.cables[path, end] = FaultyCable(
                     link,
-                    self._taps[end, path],
-                    self._taps[far, path],
+                    self.taps[end, path],
+                    self.taps[far, path],
                     translate=translate,
                     corruption=kind.corruption,
                     random=random,
@@ -147,8 +162,8 @@ class Cables:
                 self._read(path, end)
         self._calls: list[Callable[[], Any]] = []
         self._done = threading.Event()
-        self._wake = self._loop.trigger(self._call)
-        self._thread = threading.Thread(target=self._loop.run, daemon=True)
+        self._wake = self.loop.trigger(self._call)
+        self._thread = threading.Thread(target=self.loop.run, daemon=True)
         self._thread.start()
 
     def _tap(self, end: str, path: int) -> int:
@@ -168,13 +183,13 @@ class Cables:
         return f"10.78.{path}.{number}/24"
 
     def _read(self, path: int, end: str) -> None:
-        cable = self._cables[path, end]
-        self._loop.add_reader(cable.source, partial(cable.drain, self._loop))
+        cable = self.cables[path, end]
+        self.loop.add_reader(cable.source, partial(cable.drain, self.loop))
 
     def _deliver(self, _: float) -> float:
         wanted = math.inf
-        for cable in self._cables.values():
-            due = cable.deliver(self._loop)
+        for cable in self.cables.values():
+            due = cable.deliver(self.loop)
             if due is not None and due < wanted:
                 wanted = due
         return wanted
@@ -185,7 +200,7 @@ class Cables:
         self._calls.clear()
         self._done.set()
 
-    def _in_loop(self, call: Callable[[], Any]) -> None:
+    def in_loop(self, call: Callable[[], Any]) -> None:
         """Call in the thread that carries the frames, and wait for it."""
         self._done.clear()
         self._calls.append(call)
@@ -197,19 +212,19 @@ class Cables:
 
     def rebind(self, path: int) -> None:
         """Let its NAT forget."""
-        self._in_loop(self._nats[path].rebind)
+        self.in_loop(self.nats[path].rebind)
 
     def block(self, path: int) -> None:
         """Let nothing pass, and tell nobody."""
-        self._in_loop(partial(self._set_up, path, False))
+        self.in_loop(partial(self._set_up, path, False))
 
     def unblock(self, path: int) -> None:
         """Let everything pass."""
-        self._in_loop(partial(self._set_up, path, True))
+        self.in_loop(partial(self._set_up, path, True))
 
     def _set_up(self, path: int, up: bool) -> None:
         for end in ENDS:
-            self._cables[path, end].link.set_up(up, self._loop.now())
+            self.cables[path, end].link.set_up(up, self.loop.now())
 
     def readdress(self, path: int) -> None:
         """Give the interface at home another address."""
@@ -221,30 +236,30 @@ class Cables:
 
     def delete(self, path: int) -> None:
         """Delete the interface at home."""
-        self._in_loop(partial(self._delete, path))
+        self.in_loop(partial(self._delete, path))
 
     def _delete(self, path: int) -> None:
-        descriptor = self._taps[HOME, path]
-        self._loop.remove_reader(descriptor)
+        descriptor = self.taps[HOME, path]
+        self.loop.remove_reader(descriptor)
         os.close(descriptor)
-        self._cables[path, HOSTED].target = -1
+        self.cables[path, HOSTED].target = -1
         self._set_up(path, False)
 
     def make(self, path: int) -> None:
         """Make it anew."""
-        self._taps[HOME, path] = self._tap(HOME, path)
-        self._in_loop(partial(self._join, path))
+        self.taps[HOME, path] = self._tap(HOME, path)
+        self.in_loop(partial(self._join, path))
 
     def _join(self, path: int) -> None:
-        descriptor = self._taps[HOME, path]
-        self._cables[path, HOME].source = self._cables[path, HOSTED].target = descriptor
+        descriptor = self.taps[HOME, path]
+        self.cables[path, HOME].source = self.cables[path, HOSTED].target = descriptor
         self._read(path, HOME)
         self._set_up(path, True)
 
     def close(self) -> None:
         """Carry nothing any more."""
-        self._in_loop(self._loop.stop)
+        self.in_loop(self.loop.stop)
         self._thread.join(COMMAND_TIMEOUT)
-        for descriptor in self._taps.values():
+        for descriptor in self.taps.values():
             os.close(descriptor)
-        self._loop.close()
+        self.loop.close()

@@ -12,12 +12,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import mpsim
 from emulation.doctor import gaps
@@ -38,16 +38,25 @@ START_TIMEOUT, STOP_TIMEOUT = 30.0, 10.0  # s
 LONGEST_EXTRA = 90.0  # s beside the transfer
 RECORD = "record.json"
 OTHER = {HOME: HOSTED, HOSTED: HOME}
+AnyCables = TypeVar("AnyCables", bound=Cables)
 
 
 def emulate(kind: Kind, repetition: int, size: int = BYTES) -> Record:
     """Run one transfer of `size` bytes, alone on this machine. Raises WorldError where that is not possible."""
+    found = isolated("experiments.fault_emulation", kind.name, str(repetition), str(size))
+    return Record(**found) if "problem" in found else Record(False, None, None, {}, found["error"])
+
+
+def isolated(module: str, *arguments: str) -> dict[str, Any]:
+    """Run a module in namespaces of its own, with a folder and these arguments; return the record that it leaves.
+
+    Where it leaves none, its "error" is why. Raises WorldError where nothing can be emulated.
+    """
     missing = gaps()
     if missing:
         raise WorldError(f"emulation needs {missing[0].name}: {missing[0].detail}; {missing[0].remedy}")
     with locks.machine(alone=True), TemporaryDirectory() as folder:
-        what = (folder, kind.name, str(repetition), str(size))
-        command = [*ISOLATED, sys.executable, "-m", "experiments.fault_emulation", *what]
+        command = [*ISOLATED, sys.executable, "-m", module, folder, *arguments]
         root = str(Path(mpsim.__file__).parents[1])
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
         done = subprocess.run(
@@ -56,8 +65,9 @@ def emulate(kind: Kind, repetition: int, size: int = BYTES) -> Record:
         record = Path(folder, RECORD)
         if not record.exists():
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            return Record(False, None, None, {}, f"the run ended with status {done.returncode}: {last}")
-        return Record(**json.loads(record.read_text()))
+            return {"error": f"the run ended with status {done.returncode}: {last}"}
+        found: dict[str, Any] = json.loads(record.read_text())
+        return found
 
 
 class Portals:
@@ -71,13 +81,15 @@ class Portals:
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self._folder = folder
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self.identities: dict[str, bytes] = {}
         publics = {}
         for end in INNER:
             key = new_key(os.urandom)
             file = folder / f"{end}.key"
             file.touch(mode=0o600)
             file.write_text(f"{to_text(key)}\n")
-            publics[end] = to_text(public_of(key))
+            self.identities[end] = public_of(key)
+            publics[end] = to_text(self.identities[end])
         for end, other in OTHER.items():
             (folder / f"{end}.toml").write_text(_configuration(end, other, publics[other]))
             self.start(end)
@@ -154,51 +166,72 @@ def in_namespace(end: str, *command: str) -> list[str]:
     return ["ip", "netns", "exec", end, *command]
 
 
-def transfer(kind: Kind, repetition: int, size: int, folder: Path) -> Record:
-    """Run one transfer in namespaces that are ours alone."""
+@contextmanager
+def joined(make: Callable[[], AnyCables], folder: Path) -> Iterator[tuple[AnyCables, Portals]]:
+    """Join two portals by cables, in namespaces that are ours alone; raises WorldError if the tunnel stays down."""
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
     for end in INNER:
         ip("netns", "add", end)
         ip("-n", end, "link", "set", "dev", "lo", "up")
     with ExitStack() as stack:
-        cables = Cables(kind, repetition)
+        cables = make()
         stack.callback(cables.close)
         portals = Portals(folder, stack)
         if not wait_until(portals.up, START_TIMEOUT):
-            return Record(False, None, None, {}, f"the tunnel does not come up: {portals.complaints()}")
-        server = _start(stack, HOSTED, "serve", str(SERVED), str(repetition), str(size))
-        if not wait_for_line(_output(server), "ready", START_TIMEOUT):
-            return Record(False, None, None, {}, "the server does not start")
-        client = _start(stack, HOME, "fetch", INNER[HOSTED], str(SERVED))
-        if not wait_for_line(_output(client), fault_transfer.BEGAN, START_TIMEOUT):
-            return Record(False, None, None, {}, "nothing arrives")
-        problem = _play(kind.changes, client, cables, portals)
-        got = _output(client).read() or b"{}"
-        told = json.loads(got)
-        expected = hashlib.sha256(fault_transfer.contents(repetition, size)).hexdigest()
-        problem = "; ".join(filter(None, (problem, *portals.complaints())))
-        whole = told.get("hash") == expected and not problem
-        return Record(whole, told.get("duration_s"), told.get("stall_s"), portals.rejected(), problem)
+            raise WorldError(f"the tunnel does not come up: {portals.complaints()}")
+        yield cables, portals
+
+
+def transfer(kind: Kind, repetition: int, size: int, folder: Path) -> Record:
+    """Run one transfer between portals of its own."""
+    try:
+        with joined(lambda: Cables(kind, repetition), folder) as (cables, portals), ExitStack() as stack:
+            client = begin(stack, repetition, size)
+            problem = _play(kind.changes, client, cables, portals)
+            return outcome(client, repetition, size, portals, problem)
+    except WorldError as error:
+        return Record(False, None, None, {}, str(error))
+
+
+def begin(stack: ExitStack, seed: int, size: int) -> subprocess.Popen[bytes]:
+    """Let a transfer begin; return the end that takes it. Raises WorldError."""
+    server = _start(stack, HOSTED, "serve", str(SERVED), str(seed), str(size))
+    if not wait_for_line(_output(server), "ready", START_TIMEOUT):
+        raise WorldError("the server does not start")
+    client = _start(stack, HOME, "fetch", INNER[HOSTED], str(SERVED))
+    if not wait_for_line(_output(client), fault_transfer.BEGAN, START_TIMEOUT):
+        raise WorldError("nothing arrives")
+    return client
+
+
+def outcome(client: subprocess.Popen[bytes], seed: int, size: int, portals: Portals, problem: str) -> Record:
+    """Return what became of a transfer that is over."""
+    told = json.loads(_output(client).read() or b"{}")
+    expected = hashlib.sha256(fault_transfer.contents(seed, size)).hexdigest()
+    problem = "; ".join(filter(None, (problem, *portals.complaints())))
+    whole = told.get("hash") == expected and not problem
+    return Record(whole, told.get("duration_s"), told.get("stall_s"), portals.rejected(), problem)
 
 
 def _play(changes: Sequence[Change], client: subprocess.Popen[bytes], cables: Cables, portals: Portals) -> str:
     """Let everything happen in its time while the transfer goes on; return why it did not end, if it did not."""
-    begin = time.monotonic()
+    start = time.monotonic()
     acts: dict[str, Callable[[Any], None]] = {
         "restart": portals.restart,
         **{name: getattr(cables, name) for name in ("delete", "make", "readdress", "rebind", "block", "unblock")},
     }
     for change in sorted(changes, key=lambda change: change.at):
-        if _ended(client, begin + change.at - time.monotonic()):
+        if ended(client, start + change.at - time.monotonic()):
             return ""
         acts[change.what](change.where)
-    if not _ended(client, begin + HORIZON - time.monotonic()):
+    if not ended(client, start + HORIZON - time.monotonic()):
         client.kill()
         return f"not at its end after {HORIZON:g} s"
     return ""
 
 
-def _ended(client: subprocess.Popen[bytes], timeout: float) -> bool:
+def ended(client: subprocess.Popen[bytes], timeout: float) -> bool:
+    """Whether a transfer ends within a time (s)."""
     try:
         client.wait(max(0.0, timeout))
     except subprocess.TimeoutExpired:

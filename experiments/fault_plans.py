@@ -7,8 +7,7 @@ times count from the first byte that arrives.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from mpsim.scenario import Scenario, parse
 from mpsim.units import format_size
@@ -52,9 +51,8 @@ class Kind:
     changes: tuple[Change, ...] = ()
     loss: float = 0.0
     corruption: float = 0.0
-    table: Mapping[str, Any] = field(default_factory=dict)
 
-    def scenario(self, seed: int) -> Scenario:
+    def scenario(self, seed: int, size: int = BYTES) -> Scenario:
         """Return the scenario that both worlds take the links from."""
         # Gilbert's model with nothing lost in its good state: the share is that of its bad one.
         leaves = 1 / BURST
@@ -69,7 +67,7 @@ class Kind:
             "kind": "tcp",
             "direction": "inbound",
             "congestion": "cubic",
-            "bytes": format_size(BYTES),
+            "bytes": format_size(size),
             "start": "0s",
         }
         times = {"warmup": "2s", "duration": f"{HORIZON:g}s"}
@@ -103,8 +101,9 @@ def _rebindings() -> tuple[Change, ...]:
     return tuple(Change(float(at), "rebind", path) for at in times for path in EVERY)
 
 
+UNDISTURBED = Kind("undisturbed", "nothing")
 KINDS: tuple[Kind, ...] = (
-    Kind("undisturbed", "nothing"),
+    UNDISTURBED,
     Kind("restart of home", "after 3 s", (Change(3.0, "restart", HOME),)),
     Kind("restart of hosted", "after 3 s", (Change(3.0, "restart", HOSTED),)),
     Kind(

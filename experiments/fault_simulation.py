@@ -61,10 +61,12 @@ class FaultySimulation(Simulation):
     Parameters
         kind: what happens
         seed: of the run
+        size: bytes of the transfer
     """
 
-    def __init__(self, kind: Kind, seed: int) -> None:
-        super().__init__(kind.scenario(seed))
+    def __init__(self, kind: Kind, seed: int, size: int = BYTES) -> None:
+        super().__init__(kind.scenario(seed, size))
+        self._size = size
         self._kind = kind
         self._random = Random(f"faults {kind.name} {seed}")
         self._nats = [Nat(path) for path in EVERY]
@@ -167,7 +169,7 @@ class FaultySimulation(Simulation):
             else:
                 self._stall = max(self._stall, now - self._last)
             self._delivered, self._last = delivered, now
-            if delivered >= BYTES:
+            if delivered >= self._size:
                 self._end = now
                 return
         self.clock.call_at(now + LOOK, self._look)
@@ -180,12 +182,12 @@ class FaultySimulation(Simulation):
             self.clock.run_until(now)
         for side in self.portals:
             self._count_refused(side)
-        whole = self._end is not None and self._delivered == BYTES
+        whole = self._end is not None and self._delivered == self._size
         duration = self._end - self._begin if self._end is not None and self._begin is not None else None
-        problem = "" if whole else f"{self._delivered} of {BYTES} bytes after {now:g} s"
+        problem = "" if whole else f"{self._delivered} of {self._size} bytes after {now:g} s"
         return Record(whole, duration, self._stall if self._begin is not None else None, self._refused, problem)
 
 
-def simulate(kind: Kind, repetition: int) -> Record:
-    """Run one transfer."""
-    return FaultySimulation(kind, repetition).transfer()
+def simulate(kind: Kind, repetition: int, size: int = BYTES) -> Record:
+    """Run one transfer of `size` bytes."""
+    return FaultySimulation(kind, repetition, size).transfer()

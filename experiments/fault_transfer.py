@@ -32,6 +32,7 @@ def serve(port: int, seed: int, size: int) -> None:
     """Send to who connects first."""
     data = contents(seed, size)
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, CONGESTION)
         listener.bind(("", port))
         listener.listen(1)
