@@ -47,10 +47,11 @@ def emulate(kind: Kind, repetition: int, size: int = BYTES) -> Record:
     return Record(**found) if "problem" in found else Record(False, None, None, {}, found["error"])
 
 
-def isolated(module: str, *arguments: str) -> dict[str, Any]:
+def isolated(module: str, *arguments: str, longest: float = HORIZON) -> dict[str, Any]:
     """Run a module in namespaces of its own, with a folder and these arguments; return the record that it leaves.
 
-    Where it leaves none, its "error" is why. Raises WorldError where nothing can be emulated.
+    longest: s, beside the time that it takes to begin and to end. Where it leaves none, its "error" is why.
+    Raises WorldError where nothing can be emulated.
     """
     missing = gaps()
     if missing:
@@ -60,7 +61,7 @@ def isolated(module: str, *arguments: str) -> dict[str, Any]:
         root = str(Path(mpsim.__file__).parents[1])
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=HORIZON + LONGEST_EXTRA, check=False
+            command, env=environment, capture_output=True, text=True, timeout=longest + LONGEST_EXTRA, check=False
         )
         record = Path(folder, RECORD)
         if not record.exists():
@@ -110,6 +111,10 @@ class Portals:
         self._running[end].kill()
         self._running[end].wait(STOP_TIMEOUT)
         self.start(end)
+
+    def pid(self, end: str) -> int:
+        """Return the process of one."""
+        return self._running[end].pid
 
     def status(self, end: str) -> dict[str, Any]:
         """Return what one tells of itself."""
