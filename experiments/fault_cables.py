@@ -106,14 +106,14 @@ class FaultyCable(Cable):
         random: Random,
     ) -> None:
         super().__init__(link, source, target)
-        self._translate, self._corruption, self._random = translate, corruption, random
+        self.translate, self._corruption, self._random = translate, corruption, random
         self.on_datagram: Callable[[bytes, bool], object] | None = None
 
     def write(self, frame: bytes) -> None:
         if frame[12:14] == _IPV4 and frame[_PROTOCOL] == _UDP:
             changed = bytearray(frame)
             udp = ETHERNET_HEADER + 4 * (frame[ETHERNET_HEADER] & 0xF)
-            dropped = not self._translate(changed, udp)
+            dropped = not self.translate(changed, udp)
             if self.on_datagram is not None:
                 self.on_datagram(frame[udp + _UDP_HEADER :], dropped)
             if dropped:

@@ -18,7 +18,7 @@ from random import Random
 from typing import Any
 
 from emulation import addresses as at
-from experiments.fault_cables import ENDS, Cables
+from experiments.fault_cables import ENDS, Cables, Translator
 from experiments.fault_emulation import OTHER, PORT, RECORD, Portals, begin, ended, isolated, joined, outcome
 from experiments.fault_plans import BYTES, EVERY, HOME, HORIZON, HOSTED, UNDISTURBED
 from experiments.hostility import RATE, Evidence, Strangers
@@ -27,7 +27,7 @@ from mpsim.headers import UDP, address, ipv4, udp
 from mpsim.tunnel.datagrams import HEADER_SIZE, INITIATION
 
 TICK = 0.01  # s between two bursts of the strangers
-SETTLE = 1.0  # s after the transfer, until what was sent has been read
+SETTLE = 0.5  # s after the attack, until what was sent has been read
 _IPV4 = b"\x08\x00"
 # What a portal is told of no more: it does not even count it.
 SHORTEST = HEADER_SIZE
@@ -42,9 +42,9 @@ class HostileCables(Cables):
 
     def __init__(self, seed: int) -> None:
         super().__init__(UNDISTURBED, seed)
-        self.attacking = False
+        self.attacking = self.over = False
         self.strangers: dict[str, Strangers] = {}
-        self.cookies = self.astray = self.unread = 0
+        self.cookies = self.astray = self.echoed = self.unread = 0
         self._seed = seed
 
     def invite(self, identities: Mapping[str, bytes]) -> None:
@@ -54,6 +54,8 @@ class HostileCables(Cables):
             self.strangers[end] = Strangers(Random(f"strangers of {end} {self._seed}"), identity, others)
         for (path, sender), cable in self.cables.items():
             cable.on_datagram = partial(self._look, path, sender)
+            if sender == HOME:
+                cable.translate = partial(_to_portal, self.nats[path])
         self.loop.call_every(self.loop.now(), TICK, self._attack)
 
     def _look(self, path: int, sender: str, data: bytes, dropped: bool) -> None:
@@ -62,11 +64,13 @@ class HostileCables(Cables):
             self.cookies += handshake
             self.astray += not handshake
             return
+        # The answer to an initiation with the other portal's address goes there, and is refused as unasked.
+        self.echoed += self.attacking and data[0] & 0xF >= INITIATION
         for end, strangers in self.strangers.items():
             strangers.see(data, path, to_it=end != sender)
 
     def _attack(self, _: float) -> None:
-        if not self.attacking:
+        if not self.attacking or self.over:
             return
         for end, strangers in self.strangers.items():
             for _number in range(round(RATE * TICK)):
@@ -99,6 +103,11 @@ class HostileCables(Cables):
         return True
 
 
+def _to_portal(nat: Translator, frame: bytearray, header: int) -> bool:
+    """Let a frame from home pass that goes to the other portal, and no other."""
+    return int.from_bytes(frame[header + 2 : header + 4], "big") == PORT and nat.outward(frame, header)
+
+
 def _ethernet(source: str, target: str, path: int) -> bytes:
     ends = [bytes.fromhex(at.ethernet_address(ENDS[end], path).replace(":", "")) for end in (target, source)]
     return b"".join(ends) + _IPV4
@@ -117,23 +126,23 @@ def evidence(seed: int, folder: Path) -> Evidence:
     with joined(lambda: HostileCables(seed), folder) as (cables, portals), ExitStack() as stack:
         cables.in_loop(partial(cables.invite, portals.identities))
         records = []
-        before, accepted = _refused(portals), 0
+        before = _refused(portals)
         for attacked in (False, True):
             client = begin(stack, seed, BYTES)
             before = _refused(portals)
             cables.attacking = attacked
             problem = "" if ended(client, HORIZON) else "the transfer does not end"
-            cables.attacking = False
+            cables.over = attacked
             if problem:
                 client.kill()
+            time.sleep(SETTLE if attacked else 0.0)
             records.append(outcome(client, seed, BYTES, portals, problem))
-        time.sleep(SETTLE)
         refused = _refused(portals) - before
         sent: Counter[str] = Counter()
         for strangers in cables.strangers.values():
             sent += strangers.sent
         lost = refused.pop("lost by the kernel", 0)
-        accepted = max(0, sent.total() - refused.total() - lost)
+        accepted = max(0, sent.total() + cables.echoed - refused.total() - lost)
         undisturbed, disturbed = records
         return Evidence(
             dict(sent),

@@ -171,6 +171,7 @@ class World:
         end = self.ends[side]
         if end.alive:
             self._pump(end)
+            end.learn()
             check(end)
 
     # What enters and leaves an end.
