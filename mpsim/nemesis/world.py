@@ -171,7 +171,8 @@ class World:
         end = self.ends[side]
         if end.alive:
             self._pump(end)
-            end.learn()
+            if self.script.greets:
+                end.learn()
             check(end)
 
     # What enters and leaves an end.

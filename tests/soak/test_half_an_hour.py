@@ -39,7 +39,7 @@ def script(mode: str, minutes: int, kinds: list[str], seed: int) -> Script:
         "reorder": {"mode": "adaptive"},
         "repair": ["retransmit"],
     }
-    return Script(seed, mode, (0.02, 0.05), 30.0, tunnel, tuple(faults))
+    return Script(seed, mode, (0.02, 0.05), 30.0, tunnel, tuple(faults), greets=True)
 
 
 def remembered(root: object) -> int:
