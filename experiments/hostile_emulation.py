@@ -29,8 +29,7 @@ from mpsim.tunnel.datagrams import HEADER_SIZE, INITIATION
 TICK = 0.01  # s between two bursts of the strangers
 SETTLE = 0.5  # s after the attack, until what was sent has been read
 _IPV4 = b"\x08\x00"
-# What a portal is told of no more: it does not even count it.
-SHORTEST = HEADER_SIZE
+SHORTEST = HEADER_SIZE  # what is shorter a portal does not even count
 
 
 class HostileCables(Cables):
@@ -44,7 +43,7 @@ class HostileCables(Cables):
         super().__init__(UNDISTURBED, seed)
         self.attacking = self.over = False
         self.strangers: dict[str, Strangers] = {}
-        self.cookies = self.astray = self.echoed = self.unread = 0
+        self.cookies = self.astray = self.echoed = 0
         self._seed = seed
 
     def invite(self, identities: Mapping[str, bytes]) -> None:
@@ -78,9 +77,7 @@ class HostileCables(Cables):
                 if made is None:
                     continue
                 kind, strange = made
-                if len(strange.data) < SHORTEST:
-                    self.unread += 1
-                elif self._write(end, strange.data, strange.path, strange.source[1]):
+                if len(strange.data) >= SHORTEST and self._write(end, strange.data, strange.path, strange.source[1]):
                     strangers.sent[kind] += 1
 
     def _write(self, end: str, data: bytes, path: int, port: int) -> bool:
@@ -113,22 +110,22 @@ def _ethernet(source: str, target: str, path: int) -> bytes:
     return b"".join(ends) + _IPV4
 
 
-def attack(seed: int = 1) -> Evidence:
-    """Attack two daemons during a transfer, and let another one go undisturbed. Raises WorldError."""
-    found = isolated("experiments.hostile_emulation", str(seed))
+def attack(seed: int = 1, size: int = BYTES) -> Evidence:
+    """Attack two daemons during a transfer of `size` bytes; let another one go undisturbed. Raises WorldError."""
+    found = isolated("experiments.hostile_emulation", str(seed), str(size))
     if "error" in found:
         raise WorldError(found["error"])
     return Evidence(**found)
 
 
-def evidence(seed: int, folder: Path) -> Evidence:
+def evidence(seed: int, size: int, folder: Path) -> Evidence:
     """Make both transfers, the undisturbed one first, between the same portals."""
     with joined(lambda: HostileCables(seed), folder) as (cables, portals), ExitStack() as stack:
         cables.in_loop(partial(cables.invite, portals.identities))
         records = []
         before = _refused(portals)
         for attacked in (False, True):
-            client = begin(stack, seed, BYTES)
+            client = begin(stack, seed, size)
             before = _refused(portals)
             cables.attacking = attacked
             problem = "" if ended(client, HORIZON) else "the transfer does not end"
@@ -136,7 +133,7 @@ def evidence(seed: int, folder: Path) -> Evidence:
             if problem:
                 client.kill()
             time.sleep(SETTLE if attacked else 0.0)
-            records.append(outcome(client, seed, BYTES, portals, problem))
+            records.append(outcome(client, seed, size, portals, problem))
         refused = _refused(portals) - before
         sent: Counter[str] = Counter()
         for strangers in cables.strangers.values():
@@ -177,14 +174,14 @@ def _elsewhere(portals: Portals) -> int:
     return found
 
 
-def main(folder: Path, seed: int) -> None:
+def main(folder: Path, seed: int, size: int) -> None:
     """Attack once and leave the evidence."""
     try:
-        found = evidence(seed, folder).plain()
+        found = evidence(seed, size, folder).plain()
     except WorldError as error:
         found = {"error": str(error)}
     (folder / RECORD).write_text(json.dumps(found))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
