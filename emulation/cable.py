@@ -60,7 +60,7 @@ class Cable:
             else:
                 # ARP, group reports and the like are no load that the model knows: they pass at once, uncounted.
                 self.passed_free += 1
-                self._write(frame)
+                self.write(frame)
 
     def discard(self) -> None:
         """Throw away what came before the run began."""
@@ -76,7 +76,7 @@ class Cable:
         due = link.next_timeout()
         while due is not None and (now := loop.now()) >= due:
             for frame in link.arrivals(due):
-                self._write(frame)
+                self.write(frame)
                 self.written += 1
                 self.lateness.append(now - due)
                 self.due.append(due)
@@ -85,7 +85,8 @@ class Cable:
             due = link.next_timeout()
         return due
 
-    def _write(self, frame: bytes) -> None:
+    def write(self, frame: bytes) -> None:
+        """Put a frame at the far end, now."""
         try:
             os.write(self.target, frame)
         except OSError:  # the interface is down (EIO), or its cable is pulled

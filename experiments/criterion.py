@@ -27,7 +27,6 @@ class Status(StrEnum):
 
     MET = "met"
     FAILED = "not met"
-    OPEN = "open"
     UNSHOWN = "cannot be shown here"
 
 

@@ -25,7 +25,7 @@ TIERS = {
     "stretch": "Stretch",
     "performance": "Performance",
 }
-COLOURS = {Status.MET: "#d9f0dd", Status.FAILED: "#f8d7d2", Status.OPEN: "#fdf1cf", Status.UNSHOWN: "#e7e7e7"}
+COLOURS = {Status.MET: "#d9f0dd", Status.FAILED: "#f8d7d2", Status.UNSHOWN: "#e7e7e7"}
 STYLE = """
 body { font: 15px/1.5 sans-serif; color: #1b1b1b; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; border-bottom: 1px solid #bbb; margin-top: 2.5rem; }

@@ -14,7 +14,7 @@ from pathlib import Path
 from emulation.doctor import gaps
 from experiments.base import EMULATION, Outcome, Trial, run_trials, worlds_of
 from experiments.criteria import CRITERIA
-from experiments.criterion import Answer, Criterion, Effort, Runs, Status
+from experiments.criterion import Answer, Criterion, Effort, Runs
 from experiments.report import write_report
 from experiments.tables import as_text
 from mpsim.errors import Fault, InputError, WorldError
@@ -140,10 +140,7 @@ def verdict_table(answers: Sequence[Answer], worlds: Sequence[str]) -> str:
     ]
     text = as_text(["", "criterion", *worlds], rows)
     reasons = [
-        f"{answer.criterion.id}, {world}: {answer.verdicts[world].text}"
-        for answer in answers
-        for world in worlds
-        if answer.verdicts[world].status is not Status.OPEN
+        f"{answer.criterion.id}, {world}: {answer.verdicts[world].text}" for answer in answers for world in worlds
     ]
     return "\n".join([text, "", *reasons])
 

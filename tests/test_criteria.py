@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from experiments import cells
+from experiments import cells, hostile_simulation
 from experiments.criteria import CRITERIA
 from experiments.criteria.added_delay import OURS as TUNNEL
 from experiments.criterion import Criterion, Runs, Status
@@ -234,6 +234,59 @@ class TestClientAddress:
 
     def test_without_captures_nothing_is_shown(self, tmp_path: Path) -> None:
         assert BY_NAME["client-address"].verdict(Runs((), "emulation", tmp_path)).status is Status.UNSHOWN
+
+
+class TestSecurity:
+    GOOD: ClassVar[dict[str, Any]] = {
+        "sent": {"forged": 5, "replayed": 4},
+        "passed": 0,
+        "astray": 0,
+        "cookies": 2,
+        "refused": {"forged": 9},
+        "whole": True,
+        "attacked_s": 10.5,
+        "undisturbed_s": 10.0,
+        "nemesis": {"played": 50, "kept": 50},
+    }
+
+    @pytest.mark.parametrize(
+        ("changes", "status"),
+        [
+            ({}, Status.MET),
+            ({"passed": 1}, Status.FAILED),
+            ({"astray": 1}, Status.FAILED),
+            ({"attacked_s": 11.2}, Status.FAILED),
+            ({"whole": False}, Status.FAILED),
+            ({"sent": {}}, Status.FAILED),
+            ({"nemesis": {"played": 50, "kept": 49}}, Status.FAILED),
+            ({"nemesis": {}}, Status.FAILED),
+        ],
+    )
+    def test_rule(self, tmp_path: Path, changes: dict[str, Any], status: Status) -> None:
+        (tmp_path / "security-simulation.json").write_text(json.dumps(self.GOOD | changes))
+        runs = Runs((), "simulation", tmp_path)
+        assert BY_NAME["security"].verdict(runs).status is status
+        (table,) = BY_NAME["security"].tables({"simulation": runs})
+        assert {"world": "simulation", "what": "refused as forged", "datagrams": 9} in table.rows
+
+    def test_scripts_are_simulated_alone(self, tmp_path: Path) -> None:
+        (tmp_path / "security-emulation.json").write_text(json.dumps(self.GOOD | {"nemesis": {}}))
+        assert BY_NAME["security"].verdict(Runs((), "emulation", tmp_path)).status is Status.MET
+
+    def test_without_an_attack_nothing_is_shown(self, tmp_path: Path) -> None:
+        assert BY_NAME["security"].verdict(Runs((), "simulation", tmp_path)).status is Status.UNSHOWN
+
+    def test_what_was_prepared_is_not_made_again(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(hostile_simulation, "SIZE", 300_000)
+        monkeypatch.setattr(hostile_simulation, "SCRIPTS", range(2))
+        criterion = BY_NAME["security"]
+        criterion.prepare("simulation", tmp_path)
+        written = (tmp_path / "security-simulation.json").read_text()
+        verdict = criterion.verdict(Runs((), "simulation", tmp_path))
+        assert verdict.status is Status.MET, verdict.text
+        assert sum(json.loads(written)["refused"].values()) == sum(json.loads(written)["sent"].values()) > 100
+        criterion.prepare("simulation", tmp_path)
+        assert (tmp_path / "security-simulation.json").read_text() == written
 
 
 class TestTrials:

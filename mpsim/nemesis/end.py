@@ -13,6 +13,7 @@ from mpsim.nemesis.wires import Address
 from mpsim.scenario import Scenario
 from mpsim.tunnel.datagrams import Datagram, Handshake
 from mpsim.tunnel.endpoint import Endpoint
+from mpsim.tunnel.security.guard import Guard
 
 NANOSECONDS = 1_000_000_000
 TIME_OF_DAY = 1.8e9  # s, when a run begins
@@ -93,6 +94,12 @@ class End:
         due = alarm - self._offset
         # By this end's own clock it must not be too early, whatever two clocks' difference is rounded to.
         return due if due + self._offset >= alarm else nextafter(due, inf)
+
+    def learn(self) -> None:
+        """Begin handshakes, too, once it is known where the other end is, as a portal that listens does."""
+        guard = self.endpoint.guard
+        if isinstance(guard, Guard) and not guard.initiates and any(source is not None for source in guard.sources):
+            guard.initiates = True
 
     def destination(self, datagram: Datagram) -> Address | None:
         """Return where a driver would send a datagram; None: nowhere yet."""

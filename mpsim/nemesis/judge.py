@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from mpsim.nemesis.end import End
 from mpsim.nemesis.inner import HOSTILE, Mark, mark_of
-from mpsim.nemesis.invariants import Broken, demand, session_of
-from mpsim.nemesis.script import SIDES, Script
+from mpsim.nemesis.invariants import Broken, demand, guard_of, session_of
+from mpsim.nemesis.script import LATER, SIDES, Script
 from mpsim.nemesis.wires import Sent, Wires
 from mpsim.tunnel.datagrams import COOKIE, DATA, INITIATION, PARITY, RESPONSE, TAG_SIZE, Datagram, Handshake
 from mpsim.tunnel.packet import Packet
 
-SETTLED = 3.0  # s after a restart or a leap until nothing honest is refused any more
+SETTLED = 3.0  # s after a restart or a leap, if the ends hear each other, until nothing honest is refused any more
+# What keeps them from that, or brings questions and answers late.
+APART = frozenset({"blackhole", "one-way", "carrier", "corruption", "reordering"})
 _Seal = tuple[bytes, int, bool, bytes]  # key, path, control, low 32 bits of the count
 
 
@@ -39,13 +41,18 @@ class Judge:
         self._highest: dict[tuple[str, int, int, int], int] = {}
         self._passed: dict[tuple[str, int, int, int], int] = {}
         self._nonces: set[_Seal] = set()
-        self._answered: dict[tuple[str, int], list[int]] = {}  # numbers of the initiations that a life has answered
-        self._initiations: dict[bytes, int] = {}  # without mac2: when it was sent, in order
+        self._answered: dict[tuple[str, int], list[int]] = {}  # stamps of the initiations that a life has answered
+        self._initiations: dict[bytes, int] = {}  # without mac2: its stamp
         self._disturbed_until = 0.0
 
     def disturbed(self, now: float) -> None:
         """Take note that keys and sessions have reason to change."""
-        self._disturbed_until = now + SETTLED
+        until = now + SETTLED
+        for fault in self._script.faults:
+            over = fault.at + fault.lasts + LATER.get(fault.kind, 0.0)
+            if fault.kind in APART and fault.at < now + SETTLED and over > now:
+                until = max(until, over + SETTLED)
+        self._disturbed_until = max(self._disturbed_until, until)
 
     # What goes in.
 
@@ -56,8 +63,9 @@ class Judge:
     def on_sealed(self, end: End, datagram: Datagram, data: bytes) -> None:
         """Look at what an end has sealed."""
         if isinstance(datagram, Handshake):
-            if datagram.type == INITIATION:
-                self._initiations.setdefault(data[:-TAG_SIZE], len(self._initiations))
+            guard = guard_of(end.endpoint)
+            if datagram.type == INITIATION and guard is not None:
+                self._initiations.setdefault(data[:-TAG_SIZE], guard._last_stamp)
             return
         if datagram.type == DATA:
             mark = mark_of(datagram.packet.payload)  # type: ignore[union-attr]
@@ -108,17 +116,18 @@ class Judge:
         """Take note of what an end says to the other end's handshake message."""
         for answer in answers:
             if isinstance(answer, Handshake) and answer.type == RESPONSE and question[0] & 0xF == INITIATION:
-                numbers = self._answered.setdefault((end.side, end.life), [])
-                numbers.append(self._initiations[question[:-TAG_SIZE]])
+                stamps = self._answered.setdefault((end.side, end.life), [])
+                stamps.append(self._initiations[question[:-TAG_SIZE]])
 
     def _check_response(self, end: End, question: bytes) -> None:
-        number = self._initiations.get(question[:-TAG_SIZE])
-        demand(number is not None, "silent", f"{end.side} responds to an initiation that nobody has sent")
-        assert number is not None
-        numbers = self._answered.setdefault((end.side, end.life), [])
-        newest = max(numbers, default=-1)
-        demand(number > newest, "silent", f"{end.side} responds to initiation {number} after {newest}: a replay")
-        numbers.append(number)
+        stamp = self._initiations.get(question[:-TAG_SIZE])
+        demand(stamp is not None, "silent", f"{end.side} responds to an initiation that nobody has sent")
+        assert stamp is not None
+        # By its stamp: one that was sent later is older if a clock was set back in between.
+        stamps = self._answered.setdefault((end.side, end.life), [])
+        newest = max(stamps, default=-1)
+        demand(stamp > newest, "silent", f"{end.side} responds to an initiation of {stamp} after {newest}: a replay")
+        stamps.append(stamp)
 
     @staticmethod
     def check_length(end: End, question: bytes, answer: Datagram) -> None:

@@ -64,7 +64,8 @@ class Script:
     """One run.
 
     seed: what everything random is drawn from; mode: "aead", "mac" or "none"; delays: of each path, s; rate: inner
-    packets a second, each way; tunnel: the rest of the scenario's table.
+    packets a second, each way; tunnel: the rest of the scenario's table; greets: the end that listens begins
+    handshakes, too, once it has heard the other one, as a portal does (there are faults that this hides).
     """
 
     seed: int
@@ -73,6 +74,7 @@ class Script:
     rate: float
     tunnel: dict[str, Any]
     faults: tuple[Fault, ...]
+    greets: bool = False
 
     @property
     def over(self) -> float:
@@ -110,6 +112,7 @@ class Script:
 
     def __str__(self) -> str:
         head = f"seed {self.seed}, mode {self.mode}, delays {self.delays} s, {self.rate:g} packets/s, {self.tunnel}"
+        head += ", both begin" if self.greets else ""
         return "\n".join([head, *map(str, self.faults)])
 
 
@@ -134,6 +137,7 @@ def draw(seed: int) -> Script:
             "repair": random.choice(([], [], [], ["retransmit"], ["reinject"], ["duplicate"], ["parity"])),
         },
         faults=tuple(faults),
+        greets=seed % 2 == 1,
     )
 
 

@@ -171,6 +171,8 @@ class World:
         end = self.ends[side]
         if end.alive:
             self._pump(end)
+            if self.script.greets:
+                end.learn()
             check(end)
 
     # What enters and leaves an end.

@@ -23,7 +23,8 @@ from mpsim.portal.status import snapshot
 from mpsim.portal.tun import DEVICE, open_tun, set_mtu, set_queue_length
 
 TUN_QUEUE = 1000  # packets; the tunnel's own queue is in the endpoint, this one only bridges our wake-ups
-REFRESH = 1.0  # s, of the metrics and of the addresses that are kept
+REFRESH = 1.0  # s, of the metrics
+KEEP = 0.1  # s, of the addresses: who is killed has to know the newest; they are written only if they have changed
 _IP_TIMEOUT = 30.0  # s
 _log = logging.getLogger("mpsim.portal")
 
@@ -122,9 +123,6 @@ def _offer_status(portal: Portal, place: Place, stack: ExitStack) -> None:
     if exporter is not None:
         stack.callback(exporter.close)
 
-    def refresh(_: float) -> None:
-        place.remember(portal.addresses())
-        if exporter is not None:
-            exporter.update(snapshot(portal))
-
-    portal.loop.call_every(REFRESH, REFRESH, refresh)
+    portal.loop.call_every(KEEP, KEEP, lambda _: place.remember(portal.addresses()))
+    if exporter is not None:
+        portal.loop.call_every(REFRESH, REFRESH, lambda _: exporter.update(snapshot(portal)))

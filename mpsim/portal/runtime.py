@@ -10,6 +10,7 @@ otherwise.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import os
 import socket
@@ -26,6 +27,8 @@ SOCKET, ADDRESSES = "status.sock", "addresses.json"
 TIMEOUT = 2.0  # s, of one who asks
 _SEND_TIMEOUT = 0.2  # s, of one who answers; a status fits into the kernel's buffer
 _MOST_REMEMBERED = 1 << 20  # bytes
+_LONGEST_STATUS = 1 << 24  # bytes
+HIGHEST_PORT = 65_535
 
 
 def runtime_folder() -> Path:
@@ -52,9 +55,11 @@ def ask(folder: Path, name: str) -> dict[str, Any]:
         try:
             opened.connect(str(folder / name / SOCKET))
             with opened.makefile("rb") as answer:
-                found: dict[str, Any] = json.loads(answer.read())
-        except (OSError, ValueError) as error:
+                found = json.loads(answer.read(_LONGEST_STATUS))
+        except (OSError, ValueError, RecursionError) as error:
             raise WorldError(f"portal {name} is not running here ({error})") from None
+    if not isinstance(found, dict) or type(found.get("pid")) is not int:
+        raise WorldError(f"portal {name} is not running here (somebody else answers)")
     return found
 
 
@@ -111,12 +116,8 @@ class Place:
         """Return the addresses that `remember` has kept; none if they cannot be read."""
         try:
             with (self.folder / ADDRESSES).open("rb") as file:
-                raw = json.loads(file.read(_MOST_REMEMBERED))
-            return {
-                str(portal): {str(path): (str(host), int(port)) for path, (host, port) in paths.items()}
-                for portal, paths in raw.items()
-            }
-        except (OSError, ValueError, TypeError, AttributeError):
+                return _addresses(json.loads(file.read(_MOST_REMEMBERED)))
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
             return {}
 
     def remember(self, addresses: dict[str, Any]) -> None:
@@ -126,7 +127,10 @@ class Place:
         self._written = addresses
         new = self.folder / f"{ADDRESSES}.new"
         with contextlib.suppress(OSError):  # a full disk is no reason to stop
-            new.write_text(json.dumps(addresses))
+            new.unlink(missing_ok=True)
+            # Where others are is nobody else's business.
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+                file.write(json.dumps(addresses))
             new.replace(self.folder / ADDRESSES)
 
     def close(self) -> None:
@@ -135,3 +139,15 @@ class Place:
             self._listener.close()
             with contextlib.suppress(OSError):
                 (self.folder / SOCKET).unlink(missing_ok=True)
+
+
+def _addresses(raw: Any) -> dict[str, dict[str, tuple[str, int]]]:
+    """Return what a file holds, if all of it is addresses; raises ValueError, TypeError or AttributeError."""
+    found = {}
+    for portal, paths in raw.items():
+        found[portal] = {path: (host, port) for path, (host, port) in paths.items()}
+        for host, port in found[portal].values():
+            ipaddress.ip_address(host.partition("%")[0])  # a name would be looked up with every datagram
+            if type(port) is not int or not 0 < port <= HIGHEST_PORT:
+                raise ValueError(f"port: 1 to {HIGHEST_PORT}; given {port!r}")
+    return found

@@ -14,9 +14,12 @@ from mpsim.nemesis.__main__ import main
 from mpsim.nemesis.world import World
 
 SEEDS = 50
+# Found in two thousand, all of them the judge's mistakes: ends that could not hear each other settle later, and after a
+# clock was set back the order of stamps is not that of sending.
+MISJUDGED = (841, 892, 1711, 1998, 2044)
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", [*range(SEEDS), *MISJUDGED])
 def test_every_invariant_holds(seed: int) -> None:
     verdict = play(draw(seed))
     assert verdict.invariant is None, f"seed {seed}: {verdict.sentence}"

@@ -110,6 +110,20 @@ def test_a_listener_that_restarts_greets_whom_it_remembers(tmp_path: Path, stack
     assert local.receive() == DOWNWARDS
 
 
+def test_an_idle_listener_that_restarts_is_back_before_anyone_asks(
+    tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mpsim.tunnel.liveness.PROBE_IDLE", 1000.0)  # nobody looks by itself
+    two, (port,) = Two(tmp_path), free_ports(1)
+    remote = two.start("remote", [path("a", at=port)], stack)
+    local = two.start("local", [path("a", to=port)], stack)
+    arrives(local, remote, UPWARDS)
+    remote = two.start("remote", [path("a", at=port)], stack, memory=remote.stop())
+    wait_until(lambda: all(remote.paths_up().values()))
+    local.send(UPWARDS)
+    assert remote.receive() == UPWARDS
+
+
 def test_a_portal_that_comes_first_waits_for_the_other(tmp_path: Path, stack: ExitStack) -> None:
     two, (port,) = Two(tmp_path), free_ports(1)
     local = two.start("local", [path("a", to=port)], stack)

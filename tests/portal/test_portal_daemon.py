@@ -149,8 +149,27 @@ def test_what_is_remembered_is_recalled(folder: Path) -> None:
     assert place.recall() == {}
     place.remember({"home": {"a": ("::ffff:192.0.2.1", 4725)}})
     assert place.recall() == {"home": {"a": ("::ffff:192.0.2.1", 4725)}}
-    (folder / "mps-test" / "addresses.json").write_text('{"home": 3}')
-    assert place.recall() == {}
+    file = folder / "mps-test" / "addresses.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+    for wrong in (
+        '{"home": 3}',
+        '{"home": {"a": ["portal.example.org", 4725]}}',
+        '{"home": {"a": ["192.0.2.1", 0]}}',
+        '{"home": {"a": ["192.0.2.1", 1e999]}}',
+        '{"home": {"a": ["192.0.2.1", true]}}',
+        '{"home": {"a": [1, 4725]}}',
+        "[" * 100_000,
+        "{",
+    ):
+        file.write_text(wrong)
+        assert place.recall() == {}, wrong
+
+
+def test_a_draft_that_was_left_behind_is_no_obstacle(folder: Path) -> None:
+    place = Place(folder, "mps-test")
+    (folder / "mps-test" / "addresses.json.new").write_text("half")
+    place.remember({"home": {"a": ("192.0.2.1", 4725)}})
+    assert place.recall() == {"home": {"a": ("192.0.2.1", 4725)}}
 
 
 def test_prometheus_reads_the_status(file: Path) -> None:

@@ -337,3 +337,23 @@ def test_both_ends_may_begin_at_once() -> None:
     assert ends.local.handshakes <= 3
     assert not ends.local.rejected
     assert not ends.remote.rejected
+
+
+def test_what_was_sealed_before_both_began_at_once_is_opened() -> None:
+    """Each end takes up two sessions within a round trip, and the datagrams of the last one are still on their way."""
+    ends = Ends(initiates=True)
+    ends.join()
+    assert ends.arrives(ends.seal("remote"), "local")
+    ends.now = 1.0
+    late = ends.seal(), ends.seal("remote")
+    ends.now = 1.1 + SILENCE
+    for side in ("local", "remote"):
+        ends.of(side)._asked_since = 1.0  # both have heard nothing
+    before = ends.local.handshakes, ends.remote.handshakes
+    ends.carry()
+    crossing = ends.seal(), ends.seal("remote")  # each by the session that it has begun
+    assert ends.arrives(crossing[0])
+    assert ends.arrives(crossing[1], "local")
+    assert (ends.local.handshakes, ends.remote.handshakes) == (before[0] + 2, before[1] + 2)
+    assert ends.arrives(late[0])
+    assert ends.arrives(late[1], "local")

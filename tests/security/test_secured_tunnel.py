@@ -95,6 +95,26 @@ def test_either_end_restarts_and_packets_arrive_again_within_two_seconds(who: st
     assert [number for number in pair.payloads(other) if number != inner(1000)] == [inner(n) for n in range(100, 140)]
 
 
+@pytest.mark.parametrize("who", ["local", "remote"])
+@pytest.mark.parametrize("after", [0.01, 2.0, 4.9])
+def test_an_idle_tunnel_is_back_two_seconds_after_a_restart_of_either_end(who: str, after: float) -> None:
+    """Whenever the next probe is due: who listens begins by itself, once it is told where the other one was."""
+    pair = SealedPair(0.01, 0.02)
+    pair.run(20.0 + after)
+    probed = len(pair.carried)
+    pair.restart(who, epoch=77)
+    guard = pair.ends[who].guard
+    assert guard is not None
+    guard._started, guard.initiates = 10**9, True  # type: ignore[attr-defined]  # a driver tells both
+    pair.run(pair.now + 2.0)
+    assert len(pair.carried) > probed
+    pair.delivered = {"local": [], "remote": []}
+    pair.send(inner(1))
+    pair.send(inner(2), side="remote")
+    pair.run(pair.now + 0.1)
+    assert (pair.payloads("remote"), pair.payloads("local")) == ([inner(1)], [inner(2)])
+
+
 def test_the_alarm_rings_when_the_other_end_has_been_silent_for_long_enough() -> None:
     pair = SealedPair(0.01)
     pair.run(0.5)

@@ -1,7 +1,8 @@
-"""The sessions of an association that live at once: the previous, the current, and those that may become the next.
+"""The sessions of an association that live at once: the last few, the current, and those that may become the next.
 
-Three generations, so that renewing keys loses no datagram: what was sealed by the old keys is still on its way, and
-an answered initiation is no session to seal by until the other end has shown that it has the keys, too.
+So many generations that renewing keys loses no datagram: what was sealed by the old keys is still on its way, and an
+answered initiation is no session to seal by until the other end has shown that it has the keys, too. Two ends that
+begin at the same time, as both do after a silence, make two sessions within a round trip.
 """
 
 from __future__ import annotations
@@ -11,22 +12,24 @@ from collections import deque
 from mpsim.tunnel.security.session import REJECT_AFTER, Session
 
 _MOST_NUMBERS = 255  # one byte; 0 is for what is not sealed
+_MOST_EARLIER = 3
 
 
 class Sessions:
     """Which session seals, and which may open.
 
-    current: seals; None: there is none; previous: only opens; waiting: answered and not confirmed, the oldest first.
+    current: seals; None: there is none; earlier: only open, the newest first; waiting: answered and not confirmed, the
+    oldest first.
 
     Parameters
         number: where to begin numbering this end's keys
         most_waiting: of more the oldest are forgotten
     """
 
-    __slots__ = ("_number", "current", "previous", "waiting")
+    __slots__ = ("_number", "current", "earlier", "waiting")
 
     def __init__(self, number: int, most_waiting: int) -> None:
-        self.previous: Session | None = None
+        self.earlier: deque[Session] = deque(maxlen=_MOST_EARLIER)
         self.current: Session | None = None
         self.waiting: deque[Session] = deque(maxlen=most_waiting)
         self._number = number
@@ -36,18 +39,20 @@ class Sessions:
         current = self.current
         if current is not None and current.number == number and now - current.born < REJECT_AFTER:
             return current
-        for session in (*self.waiting, self.previous):
-            if session is not None and session.number == number and now - session.born < REJECT_AFTER:
+        for session in (*self.waiting, *self.earlier):
+            if session.number == number and now - session.born < REJECT_AFTER:
                 return session
         return None
 
     def replace(self, session: Session) -> None:
         """Let a session be the current one."""
-        self.previous, self.current = self.current, session
+        if self.current is not None:
+            self.earlier.appendleft(self.current)
+        self.current = session
 
     def confirm(self, session: Session) -> bool:
         """Take note that the other end has the keys of a session; return whether it has become the current by that."""
-        if session is self.current or session is self.previous:
+        if session is self.current or session in self.earlier:
             return False
         self.replace(session)
         self.waiting.clear()
@@ -55,8 +60,8 @@ class Sessions:
 
     def expire(self, now: float) -> None:
         """Forget what is too old."""
-        if self.previous is not None and now - self.previous.born >= REJECT_AFTER:
-            self.previous = None
+        while self.earlier and now - self.earlier[-1].born >= REJECT_AFTER:
+            self.earlier.pop()
         while self.waiting and now - self.waiting[0].born >= REJECT_AFTER:
             self.waiting.popleft()
         if self.current is not None and self.current.expired(now):
@@ -64,7 +69,7 @@ class Sessions:
 
     def new_number(self) -> int:
         """Return a number for new keys that none of those alive has."""
-        alive = (self.previous, self.current, *self.waiting)
+        alive = (*self.earlier, self.current, *self.waiting)
         live = {session.number for session in alive if session is not None}
         while True:
             self._number = self._number % _MOST_NUMBERS + 1
