@@ -1,6 +1,6 @@
 """The third host's program: python -m experiments.attacks.attacker FOLDER ATTACK RATE SEED.
 
-It says "ready", attacks until SIGTERM, and then tells as JSON how many frames it has sent, and in how many seconds.
+It says "ready", attacks until SIGTERM, and then tells as JSON how many frames it has sent, and how fast.
 RATE is in frames/s, of attacks that answer what they hear at most so many.
 """
 
@@ -19,7 +19,7 @@ from random import Random
 
 from emulation.program import READY
 from experiments.attacks import scene
-from experiments.attacks.frames import ANSWERS, STREAMS, Answer, Frame, heard, read_recordings
+from experiments.attacks.frames import ANSWERS, HEADERS, STREAMS, Answer, Frame, heard, read_recordings
 
 TICK = 0.002  # s between two bursts
 MOST_AT_ONCE = 200  # frames; what a stalled machine has missed is not made up for
@@ -38,7 +38,7 @@ class Attacker:
         self._rate = rate
         self._sockets = [_open(segment) for segment in scene.SEGMENTS]
         self._stopped = False
-        self.sent = self.refused = 0
+        self.sent = self.sent_bytes = self.refused = 0
         signal.signal(signal.SIGTERM, self._stop)
 
     def _stop(self, *_: object) -> None:
@@ -74,6 +74,7 @@ class Attacker:
             self.refused += 1
         else:
             self.sent += 1
+            self.sent_bytes += len(data) - HEADERS
 
 
 def _open(segment: int) -> socket.socket:
@@ -93,8 +94,8 @@ def main(folder: Path, attack: str, rate: float, seed: int) -> None:
         attacker.answer(ANSWERS[attack])
     else:
         attacker.stream(STREAMS[attack](recorded, Random(f"{seed}/{attack}")))
-    report = {"sent": attacker.sent, "refused": attacker.refused, "seconds": time.monotonic() - begin}
-    sys.stdout.write(json.dumps(report))
+    report = {"sent": attacker.sent, "sent_bytes": attacker.sent_bytes, "refused": attacker.refused}
+    sys.stdout.write(json.dumps({**report, "sent_per_s": attacker.sent / (time.monotonic() - begin)}))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from experiments.attacks import scene
 from mpsim.headers import TCP, UDP
-from mpsim.tunnel.datagrams import INITIATION
+from mpsim.tunnel.wire import is_handshake
 
 _ETHERNET = 14
 _SYN = 0x02
@@ -78,7 +78,9 @@ def both_ways(packets: Iterable[bytes], host: str) -> tuple[Counter[bytes], Coun
 
 def inner(captures: dict[str, Path]) -> Inner:
     """Compare the captures of client and server, in both directions."""
-    sent, given = zip(*(both_ways(packets_of(captures[host]), host) for host in (scene.CLIENT, scene.SERVER)), strict=True)
+    sent, given = zip(
+        *(both_ways(packets_of(captures[host]), host) for host in (scene.CLIENT, scene.SERVER)), strict=True
+    )
     return Inner.of(sent[0], given[1]) + Inner.of(sent[1], given[0])
 
 
@@ -94,5 +96,5 @@ def answers(captures: Iterable[Path]) -> Answers:
             if packet[16:20] == own:
                 datagrams += 1
                 size += len(packet) - header - _UDP
-            handshakes += packet[header + _UDP] & 0xF >= INITIATION
+            handshakes += is_handshake(packet[header + _UDP :])
     return Answers(datagrams, size, handshakes)

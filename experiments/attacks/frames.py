@@ -22,7 +22,9 @@ SMALL = HEADER_SIZE + TAG_SIZE + 20  # bytes of a small datagram: the least that
 LONGEST = 1472  # bytes of a datagram that Ethernet carries
 SIZES = (1, 8, 23, 24, 39, 40, 41, 60, 100, 300, 700, 1200, 1400, LONGEST)  # of forged datagrams: bytes
 MOST_FLIPPED = 4  # bits
-AHEAD = 1 << 20  # of the path sequence that was heard: newer, or it would be refused as a repeat without its tag computed
+AHEAD = (
+    1 << 20
+)  # of the path sequence that was heard: newer, or it would be refused as a repeat without its tag computed
 
 Frame = tuple[int, bytes]  # segment, bytes
 
@@ -130,7 +132,7 @@ def replayed(recorded: Sequence[Heard], _random: Random) -> Iterator[Frame]:
         yield framed(other, one.source, one.target, relabelled)
 
 
-def small_random(recorded: Sequence[Heard], random: Random) -> Iterator[Frame]:
+def small_random(_recorded: Sequence[Heard], random: Random) -> Iterator[Frame]:
     """Yield small datagrams of random bytes to the listening portal, in the other one's name and in its own."""
     while True:
         yield framed(0, _names(random, scene.THERE), scene.THERE, random.randbytes(SMALL))
@@ -144,7 +146,7 @@ def small_plausible(recorded: Sequence[Heard], random: Random) -> Iterator[Frame
         yield framed(last.segment, _names(random, scene.THERE), scene.THERE, payload)
 
 
-def initiations(recorded: Sequence[Heard], random: Random) -> Iterator[Frame]:
+def initiations(recorded: Sequence[Heard], _random: Random) -> Iterator[Frame]:
     """Yield the recorded initiations, in their sender's name and in the attacker's."""
     begun = [one for one in recorded if one.kind == INITIATION]
     for one in cycle(begun):

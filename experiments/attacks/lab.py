@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -24,8 +23,8 @@ from emulation.waiting import wait_for_line, wait_until
 from experiments.attacks import hosts, scene
 from experiments.attacks.evidence import answers, inner
 from experiments.attacks.frames import read_recordings
+from experiments.attacks.portals import START_TIMEOUT, Portal, configure
 from mpsim.errors import MpsimError, WorldError
-from mpsim.portal.runtime import FOLDER_VARIABLES, ask
 from mpsim.tunnel.datagrams import INITIATION
 
 PLAN, REPORT = "plan.json", "report.json"
@@ -33,64 +32,11 @@ PORT = 5201  # of iperf3's server
 LEAD = 0.5  # s that an attack goes on before the flow begins, and after it
 DRAIN = 0.3  # s, for what is on its way
 RECORDED = 3000  # frames of each segment
-START_TIMEOUT = 20.0  # s
 REKEY_TIMEOUT = 150.0  # s; keys are renewed after 120 s
 OMITTED = 1  # s of a flow that are not measured: slow start
 CONGESTION = "cubic"
 # Handshake messages, and what is for the attacker: type 5 and above of mpsim/tunnel/wire.py.
 _OF_INTEREST = "udp and (dst host {own} or udp[8] & 0x0f >= 5)"
-
-
-class Portal:
-    """One end of the tunnel."""
-
-    def __init__(self, name: str, folder: Path) -> None:
-        self.name = name
-        self._folder = folder
-        self._config = folder / f"{scene.TUN[name]}.toml"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it, and route into it."""
-        with (self._folder / f"{self.name}.log").open("ab") as log:
-            command = [sys.executable, "-m", "mpsim", "portal", "up", str(self._config)]
-            self._process = hosts.start(self.name, command, stderr=log)
-        if not wait_until(self._serves, START_TIMEOUT):
-            raise WorldError(f"the portal {self.name} does not start: {self._last_words()}")
-        other = scene.THERE if self.name == scene.HERE else scene.HERE
-        hosts.lead_into_tunnel(self.name, other)
-
-    def restart(self) -> None:
-        """End it and start it again."""
-        assert self._process is not None
-        self._process.terminate()
-        self._process.wait(START_TIMEOUT)
-        self.start()
-
-    def status(self) -> dict[str, Any]:
-        """Return its status."""
-        return ask(self._folder, scene.TUN[self.name])
-
-    def memory(self) -> int:
-        """Return its resident memory (bytes)."""
-        assert self._process is not None
-        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
-        return int(next(line.split()[1] for line in lines if line.startswith("VmRSS:"))) * 1024
-
-    def cpu_time(self) -> float:
-        """Return how long it has kept a core busy (s)."""
-        assert self._process is not None
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def _serves(self) -> bool:
-        with contextlib.suppress(WorldError):
-            return bool(self.status())
-        return False
-
-    def _last_words(self) -> str:
-        lines = (self._folder / f"{self.name}.log").read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "no message"
 
 
 class Lab:
@@ -108,7 +54,7 @@ class Lab:
     def build(self) -> None:
         """Make the network, and start portals and the flow's server, while the attacker records."""
         hosts.build()
-        _configure(self._folder)
+        configure(self._folder)
         command = ["iperf3", "-s", "-p", str(PORT), "--forceflush"]
         server = hosts.start(scene.SERVER, command, stdout=subprocess.PIPE)
         assert server.stdout is not None
@@ -129,7 +75,9 @@ class Lab:
     def wait_through(self) -> None:
         """Wait until the server answers the client through the tunnel."""
         ping = hosts.within(scene.CLIENT, ["ping", "-c", "1", "-W", "1", scene.inner_address(scene.SERVER)])
-        if not wait_until(lambda: subprocess.run(ping, capture_output=True, check=False).returncode == 0, START_TIMEOUT):
+        if not wait_until(
+            lambda: subprocess.run(ping, capture_output=True, check=False).returncode == 0, START_TIMEOUT
+        ):
             raise WorldError("nothing comes through the tunnel")
 
     def wait_for_new_keys(self) -> None:
@@ -224,8 +172,7 @@ class Lab:
             yield
             time.sleep(LEAD)
             attacker.terminate()
-            told = json.loads(attacker.communicate(timeout=START_TIMEOUT)[0])
-        sent |= {"sent": told["sent"], "refused": told["refused"], "sent_per_s": told["sent"] / told["seconds"]}
+            sent |= json.loads(attacker.communicate(timeout=START_TIMEOUT)[0])
 
     def _look(self) -> dict[str, dict[str, float]]:
         return {
@@ -241,9 +188,7 @@ def _counts(status: Mapping[str, Any]) -> dict[str, float]:
     return {**causes, **more, "sessions": one["handshakes"]}
 
 
-def _growth(
-    before: Mapping[str, Mapping[str, float]], after: Mapping[str, Mapping[str, float]]
-) -> dict[str, float]:
+def _growth(before: Mapping[str, Mapping[str, float]], after: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     return {
         f"{name}_{key}": number - before[name].get(key, 0)
         for name, found in after.items()
@@ -265,34 +210,6 @@ def _capture(host: str, interface: str, wanted: str, path: Path, *more: str) -> 
         _, said = process.communicate(timeout=START_TIMEOUT)
     if b"\n0 packets dropped by kernel" not in said:
         raise WorldError(f"tcpdump in {host}: {' '.join(said.decode(errors='replace').split())}")
-
-
-def _configure(folder: Path) -> None:
-    """Write keys and configurations."""
-    os.environ[FOLDER_VARIABLES[0]] = str(folder)
-    public = {}
-    for name in scene.PORTALS:
-        command = [sys.executable, "-m", "mpsim", "portal", "keygen", str(folder / f"{name}.key")]
-        public[name] = hosts.run(*command).strip()
-    for name, other in (scene.PORTALS, scene.PORTALS[::-1]):
-        lines = [
-            "[host]",
-            f'name = "{scene.TUN[name]}"',
-            f'private_key_file = "{name}.key"',
-            f"mtu = {scene.INNER_MTU}",
-            "[[portal]]",
-            f'name = "{other}"',
-            f'public_key = "{public[other]}"',
-            f'routes = ["{scene.inner_network(other)}.0/{hosts.PREFIX}"]',
-        ]
-        for segment in scene.SEGMENTS:
-            lines += ["[[portal.path]]", f'name = "segment{segment}"', f"local_port = {scene.port(segment, name)}"]
-            if name == scene.HERE:
-                lines += [
-                    f'interface = "{scene.interface(segment, name)}"',
-                    f'remote = "{scene.address(segment, other)}:{scene.port(segment, other)}"',
-                ]
-        (folder / f"{scene.TUN[name]}.toml").write_text("\n".join([*lines, ""]))
 
 
 def run(folder: Path) -> list[dict[str, Any]]:
