@@ -66,6 +66,12 @@ def test_nothing_forged_or_changed_was_recorded() -> None:
         assert not known & {bytes(packet[UDP].payload) for _, packet in some(name)}
 
 
+def test_every_other_changed_datagram_has_a_newer_number() -> None:
+    sent = [bytes(packet[UDP].payload) for _, packet in some("mutate", 800)]
+    newer = [one for one in sent if len(one) >= 24 and int.from_bytes(one[12:16], "big") >= frames.AHEAD]
+    assert len(newer) == pytest.approx(400, rel=0.2)
+
+
 def test_both_ends_are_forged_for_in_the_other_s_name_and_the_attacker_s() -> None:
     sources = Counter(packet.src for _, packet in some("forge", 2000))
     assert set(sources) == {scene.address(segment, host) for segment in (0, 1) for host in (HERE, MALLORY)} | {

@@ -58,7 +58,11 @@ class Attack:
 
 ATTACKS = (
     Attack("forged", "forge", "random datagrams, every other with the header of the session"),
-    Attack("changed", "mutate", "recorded datagrams with up to four bits turned over, or cut off, or longer"),
+    Attack(
+        "changed",
+        "mutate",
+        "recorded datagrams with up to four bits turned over, or cut off, or longer; every other with a newer number",
+    ),
     Attack("replayed at once", "replay", "each datagram again, on its path and on the other", rate=FLOOD_RATE),
     Attack("reflected", "reflect", "each datagram back to who sent it", rate=FLOOD_RATE),
     Attack(
@@ -226,7 +230,7 @@ class Attacks:
         write_table(out / "attacks.csv", rows)
         lines, method = lines_of(rows), _method(seconds, rows)
         about = [f"- {attack.name}: {attack.told}" for attack in attacks]
-        page = ["# Two portals, attacked", "", *method, "", as_markdown(HEADINGS, lines), "", *about, ""]
+        page = ["# Two portals, attacked", "", "\n\n".join(method), "", as_markdown(HEADINGS, lines), "", *about, ""]
         (out / "attacks.md").write_text("\n".join(page), encoding="utf-8")
         return "\n".join([as_text(HEADINGS, lines), *method])
 

@@ -108,10 +108,15 @@ def forged(recorded: Sequence[Heard], random: Random) -> Iterator[Frame]:
 
 
 def mutated(recorded: Sequence[Heard], random: Random) -> Iterator[Frame]:
-    """Yield recorded datagrams, each changed: one to four bits turned over, or cut off, or made longer."""
+    """Yield recorded datagrams, each changed: one to four bits turned over, or cut off, or made longer.
+
+    Every other gets a newer number as well, or it would be refused as a repeat before its tag is looked at.
+    """
     for number in count():
         like = random.choice(recorded)
         payload = bytearray(like.payload)
+        if number % 8 < 4:
+            _renumber(payload, random.getrandbits(24))
         if number % 4 == 3:
             payload = payload[: random.choice([size for size in SIZES if size < len(payload)])]
         elif number % 4 == 2:
@@ -159,10 +164,18 @@ def _plausible(like: Heard, payload: bytes) -> bytes:
     head = bytearray(payload[:HEADER_SIZE].ljust(HEADER_SIZE, b"\0"))
     head[0] = VERSION << 4 | DATA
     head[1:8] = like.payload[1:8]
-    sequence = int.from_bytes(like.payload[12:16], "big") + AHEAD + int.from_bytes(head[13:16], "big")
-    head[12:16] = (sequence & 0xFFFFFFFF).to_bytes(4, "big")
+    offset = int.from_bytes(head[13:16], "big")
+    head[12:16] = like.payload[12:16]
+    _renumber(head, offset)
     head[23] = like.payload[23]
     return bytes(head) + payload[HEADER_SIZE:]
+
+
+def _renumber(payload: bytearray, offset: int) -> None:
+    """Give a datagram a path sequence that is newer than its own, if it is long enough to have one."""
+    if len(payload) >= HEADER_SIZE:
+        sequence = int.from_bytes(payload[12:16], "big") + AHEAD + offset
+        payload[12:16] = (sequence & 0xFFFFFFFF).to_bytes(4, "big")
 
 
 # Answers to what is heard.
