@@ -98,13 +98,16 @@ ATTACKS = (
 )
 
 
-def repetition(seed: int, seconds: float, attacks: Sequence[Attack]) -> list[dict[str, Any]]:
-    """Run the lab once; return a row an attack. Raises WorldError if it cannot be run."""
+def repetition(seed: int, seconds: float, attacks: Sequence[Attack], *, compared: bool = True) -> list[dict[str, Any]]:
+    """Run the lab once; return a row an attack. Raises WorldError if it cannot be run.
+
+    seconds: of each flow; compared: whether there is a flow without the attack before each.
+    """
     missing = gaps()
     if missing:
         raise WorldError("; ".join(f"{check.name}: {check.remedy or check.detail}" for check in missing))
     with new_run() as run:
-        plan = {"seconds": seconds, "seed": seed, "trials": [one.plan() for one in attacks]}
+        plan = {"seconds": seconds, "seed": seed, "compared": compared, "trials": [one.plan() for one in attacks]}
         (run.folder / PLAN).write_text(json.dumps(plan))
         _drive(run)
         report = json.loads((run.folder / REPORT).read_text())
@@ -133,13 +136,14 @@ def _drive(run: Run) -> None:
             raise WorldError(f"the attack lab failed: {lines[-1] if lines else f'status {status.returncode}'}")
 
 
-def row_of(attack: Attack, without: Mapping[str, Any], beside: Mapping[str, Any], seed: int) -> dict[str, Any]:
+def row_of(attack: Attack, without: Mapping[str, Any] | None, beside: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Return one attack's row: what the two flows got, and what else was counted beside it."""
-    ratio = (beside["goodput_bps"] or 0.0) / without["goodput_bps"] if without["goodput_bps"] else None
+    alone = without["goodput_bps"] if without is not None else None
+    ratio = (beside["goodput_bps"] or 0.0) / alone if alone else None
     return {
         "attack": attack.name,
         "repetition": seed,
-        "without_bps": without["goodput_bps"],
+        "without_bps": alone,
         "beside_bps": beside["goodput_bps"],
         "ratio": ratio,
         **{key: value for key, value in beside.items() if key != "goodput_bps"},

@@ -225,9 +225,11 @@ def run(folder: Path) -> list[dict[str, Any]]:
     rows = []
     for trial in plan["trials"]:
         events[trial["after"]]()
-        with lab.recording():
-            without = lab.trial(None, 0.0, folder)
-        heard = folder / "first" if trial["first"] else folder
+        without = None
+        if plan["compared"]:
+            with lab.recording():
+                without = lab.trial(None, 0.0, folder)
+        heard = folder / "first" if trial["first"] or without is None else folder
         beside = lab.trial(trial["attack"], trial["rate"], heard)
         rows.append({"name": trial["name"], "without": without, "beside": beside})
     return rows

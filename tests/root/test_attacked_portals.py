@@ -12,7 +12,7 @@ TRIED = ("forged", "replayed at once", "replayed after a restart")
 
 
 def test_nothing_foreign_and_nothing_twice() -> None:
-    rows = repetition(1, 1.0, [one for one in ATTACKS if one.name in TRIED])
+    rows = repetition(1, 1.0, [one for one in ATTACKS if one.name in TRIED], compared=False)
     assert [row["attack"] for row in rows] == list(TRIED)
     for row in rows:
         assert (row["foreign"], row["doubled"], row["answers"]) == (0, 0, 0), row
