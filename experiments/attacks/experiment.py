@@ -250,7 +250,11 @@ def _method(seconds: float, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         "cause (unknown: of no path); answers to the attacker's own address. Memory: the most that either portal's "
         "resident memory grew in a trial."
     )
-    return [verdict, about]
+    criterion = (
+        f"Criterion: a share above {LEAST:.0%} (floods {LEAST_IN_FLOOD:.0%}), nothing foreign and nothing twice, no "
+        f"more than {MEMORY >> 10} KiB, no answers but to initiations, in fewer bytes than they have."
+    )
+    return [verdict, about, criterion]
 
 
 experiment = Attacks()
