@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-from emulation.runs import ISOLATED
+from shelling import lines_of, shell
 
 pytestmark = pytest.mark.root
 
-PAGE = Path(__file__).parents[2] / "docs" / "portal.md"
-# Namespaces are mounted below /run: one of our own, so that the machine's stay as they are.
-BEGIN = "set -e\nmount -t tmpfs tmpfs /run\nmkdir /run/netns\n"
-
 
 def lines_of_the_page() -> str:
-    """The shell's lines between the two marks."""
-    text = PAGE.read_text()
-    _, _, rest = text.partition("<!-- by hand: begin -->\n```sh\n")
-    lines, closing, _ = rest.partition("```\n<!-- by hand: end -->")
-    assert closing
-    return lines
+    """The lines of two portals by hand."""
+    return lines_of("portal.md", "by hand")
 
 
 # What happens to interfaces, with one cable left: each time a ping has to come through again.
@@ -57,31 +45,6 @@ works && echo "local restarted"
 kill $here $there
 wait $here $there
 """
-
-
-def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script as root of namespaces of its own, with `mpsim` in its path; it has to end well."""
-    command = folder / "bin" / "mpsim"
-    command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m mpsim "$@"\n')
-    command.chmod(0o755)
-    environment = {
-        **os.environ,
-        "PATH": f"{command.parent}:{os.environ['PATH']}",
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(PAGE.parents[1]), os.environ.get("PYTHONPATH")))),
-    }
-    done = subprocess.run(
-        [*ISOLATED, "sh", "-c", BEGIN + script],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=150,
-        check=False,
-    )
-    logs = "".join(f"{file.name}: {file.read_text()}" for file in sorted(folder.glob("*.log")))
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{logs}"
-    return done
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")

@@ -43,6 +43,15 @@ def test_what_is_wanted_is_asked_for_alone_and_then_all_there_is(limit: int, fou
     assert search.size == found
 
 
+@pytest.mark.parametrize("most", [1432, 1412])
+def test_what_wireguard_over_ipv4_leaves_is_found_by_both_ends(most: int) -> None:
+    search = PathMtu(most)  # the end that listens leaves room for IPv6
+    search.begin(0.0)
+    for number in range(2):
+        answered(search, number * ROUND, 1500 - 60 - 68)
+    assert search.size == 1372
+
+
 def test_what_is_above_is_asked_for_three_times_and_no_more() -> None:
     search = PathMtu(MOST)
     search.begin(0.0)
