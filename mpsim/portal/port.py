@@ -162,13 +162,15 @@ class Port:
             return found
         receive, room, view = self._socket.recvmsg_into, [self._room], self._view
         try:
-            while len(found) < BATCH:
+            for _ in range(BATCH):
                 received, ancillary, _, sender = receive(room, _ANCILLARY)
                 source = sender[:2]
                 size = run_size(ancillary, received) if ancillary else received
                 longest = min(size, LONGEST_DATAGRAM)
                 for start in range(0, received, size or 1):
                     found.append((bytes(view[start : min(start + longest, received)]), source))  # noqa: PERF401  # hot
+                if len(found) >= BATCH:
+                    break
         except BlockingIOError:
             pass
         except OSError:
