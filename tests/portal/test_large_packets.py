@@ -204,6 +204,24 @@ def test_what_is_not_understood_is_odd(ends: tuple[socket.socket, OffloadingInte
         assert interface.read() == [b""]
 
 
+def test_a_wake_up_reads_no_more_than_the_queue_holds(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    raw = {
+        "host": {"name": "mps-local", "mode": "none"},
+        "portal": [{"name": "other", "routes": [f"{REMOTE}/32"], "path": [path("a", to=port)]}],
+    }
+    with running(raw, tmp_path, kind=OffloadingInterface) as local:
+
+        def burst() -> tuple[int, int]:
+            for count in (31, 31, 47):
+                data = bytes(IP(src=LOCAL, dst=REMOTE, flags="DF") / TCP(flags="A") / bytes(count * SIZE))
+                local.send(HEAD.pack(NEEDS_CHECKSUM, LARGE_IPV4, 40, SIZE, 20, 16) + data)
+            local.portal._read_tun()
+            return local.portal.read_packets, local.portal.associations[0].endpoint.ingress.drops
+
+        assert local.in_loop(burst) == (31 + 31, 0)
+
+
 def test_a_large_packet_crosses_two_portals_as_it_is(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     raw = {
