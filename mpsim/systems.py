@@ -132,7 +132,7 @@ SYSTEMS: Mapping[str, System] = {
     ),
     "braid-aqm": System(
         "the same for flows whose TCP headers cannot be read: inner TCP is held back by CoDel",
-        {**_BRAID, "queue": {"kind": "codel", "target": "50ms", "interval": "300ms"}},
+        {**_BRAID, "queue": {"kind": "codel", "target": "50ms", "interval": "200ms", "size": "200p"}},
     ),
     "netcombiner": System(
         "the dissertation's tunnel: a shared queue, a window per path halved on a NACK, no resequencing", _NETCOMBINER

@@ -12,8 +12,9 @@ Windows from a recent delivery rate are the idea of BBR (draft-ietf-ccwg-bbr) an
 While a call shares the path `delay`, `memory`, `cut`, `growth` and `headroom` shrink to their `calm` part: a call
 suffers by a queue more than a bulk flow by a smaller window.
 
-A queue that stays beyond `cut` proves that the rate has fallen: what was counted before is forgotten. Memory does not
-age while nothing arrives, so that a path that was silent goes on as before; it ages slowly while the window is not
+A queue that stays beyond `cut` proves that the rate has fallen: what was counted before is forgotten. A link that serves
+in bursts (LTE under load is silent for 50 to 300 ms between them) makes everything wait until the next burst, however
+few packets there are: how long the path was silent lately is taken off what counts as its queue. Memory does not age while nothing arrives, so that a path that was silent goes on as before; it ages slowly while the window is not
 the limit, so that a path which nobody used keeps its window.
 """
 
@@ -28,6 +29,10 @@ INFINITY = float("inf")
 UNUSED = 0.1  # how fast memory ages while the window is not the limit
 MOST_AGING = 0.02  # s, by one arrival, however long it took
 STANDING = 0.05  # s, in which the smallest queue is what stands there
+BURSTY = 0.05  # s of silence, from which on a link counts as one that serves in bursts
+LONGEST_SILENCE = 0.3  # s; a longer one is an outage, and says nothing about the next bursts
+SILENCE_MEMORY = 1.0  # s
+HALF = 0.5  # of a silence is what a packet waits for its end in the mean
 SAMPLES = 4  # in a row that show a queue beyond `delay` end the beginning (as HyStart++, RFC 9406, wants several)
 BASE_AGE = 10.0  # a least round trip older than this (s) is measured anew (BBR's min RTT window)
 OUT_OF_REACH = 1.5  # so is one that no round trip came near for so long (s): the way has become longer
@@ -58,8 +63,8 @@ class RecentRate(CongestionController):
         *,
         delay: float = 0.02,
         memory: float = 0.2,
-        cut: float = 0.15,
-        growth: float = 0.5,
+        cut: float = 0.1,
+        growth: float = 0.3,
         headroom: float = 4,
         calm: float = 0.3,
         initial_window: float = 10,
@@ -87,6 +92,7 @@ class RecentRate(CongestionController):
         self._age = 0.0  # position in the memory, s
         self._counts = WindowedMax(self.memory)
         self._queues = WindowedMin(STANDING)
+        self._silences = WindowedMax(SILENCE_MEMORY)
 
     def on_acked(self, sample: AckSample) -> None:
         if sample.rtt is None:
@@ -94,12 +100,14 @@ class RecentRate(CongestionController):
         self._update_base(sample, sample.rtt)
         part = self.calm if sample.now < self.calls_until else 1.0
         arrived = sample.now if sample.one_way_delay is None else sample.sent_time + sample.one_way_delay
+        silence = 0.0
         if self._arrivals:
             arrived = max(arrived, self._arrivals[-1][0])
+            silence = self._silence(arrived, sample)
         queue = self._queue(sample, sample.rtt)
-        standing = self._queues.update(arrived, queue)
+        standing = self._queues.update(arrived, queue, STANDING + silence)
         count = self._count(arrived, sample, self._base + part * self.delay)
-        if standing > part * self.cut:
+        if standing > part * self.cut + HALF * silence:
             self._counts = WindowedMax(self.memory)
         self._counts.window = part * self.memory
         most = self._counts.update(self._age, count)
@@ -128,6 +136,13 @@ class RecentRate(CongestionController):
         if first > begin:
             return float(sample.delivered - before + sample.acked)
         return (sample.delivered - before) * interval / (arrived - first)
+
+    def _silence(self, arrived: float, sample: AckSample) -> float:
+        """Return how long the path lately delivered nothing of what was on its way (s); 0: too short to count."""
+        reached = sample.sent_time + self._base / 2  # the bottleneck, at the soonest
+        silent = arrived - max(self._arrivals[-1][0], reached)
+        longest = self._silences.update(arrived, min(max(silent, 0.0), LONGEST_SILENCE))
+        return longest if longest >= BURSTY else 0.0
 
     def _queue(self, sample: AckSample, rtt: float) -> float:
         """Return how long the path's queue delayed what was just acknowledged (s)."""
