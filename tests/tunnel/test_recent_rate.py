@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from mpsim.scenario.read import parse
+from mpsim.sim import run
 from mpsim.tunnel.congestion import AckSample
 from mpsim.tunnel.congestion.recent_rate import RecentRate
 
@@ -128,3 +132,32 @@ def test_a_call_calms_it() -> None:
     flow.controller.calls_until = 0.9
     assert flow.steady(0.0, 0.8, 0.002) == pytest.approx(30 + 2)
     assert flow.steady(0.8, 1.5, 0.002) == pytest.approx(35 + 4)
+
+
+def test_a_burst_counts_whole_and_not_spread_over_the_silence_before_it() -> None:
+    flow = Flow(memory=0.2)
+    flow.steady(0.0, 1.0, 0.01)
+    begin = 1.15  # 160 ms after the last: 60 packets in 60 ms, all of which waited
+    assert flow.steady(begin, begin + 0.06, 0.001, queue=0.16) == pytest.approx(60)
+
+
+def test_silence_between_bursts_raises_the_cut() -> None:
+    """The same queue of 0.2 s ends memory where packets come one by one, and not where they come in bursts."""
+    smooth, bursty = Flow(memory=0.5, cut=0.15), Flow(memory=0.5, cut=0.15)
+    for flow in (smooth, bursty):
+        flow.steady(0.0, 1.0, 0.002)
+    assert smooth.steady(1.0, 1.3, 0.01, queue=0.2) == pytest.approx(7)
+    assert bursty.steady(1.16, 1.3, 0.01, queue=0.2) == pytest.approx(35)
+
+
+def test_a_link_that_serves_in_bursts_is_filled(tmp_path: Path) -> None:
+    """80 packets in 60 ms, then silence for 160 ms: what arrives in a burst calls for as many in the next."""
+    trace = tmp_path / "bursts.down"
+    times = [cycle * 220 + packet * 3 // 4 + 1 for cycle in range(5) for packet in range(80)]
+    trace.write_text("".join(f"{time}\n" for time in [*times, 1100]))
+    link = {"name": "lte", "rate": "100Mbit", "trace": {"down": str(trace)}, "delay": "20ms", "queue": "1000p"}
+    flow = {"kind": "tcp", "direction": "inbound", "congestion": "cubic"}
+    raw = {"schema": 1, "name": "bursts", "warmup": "3s", "duration": "5s", "link": [link], "flow": [flow]}
+    ended = run(parse({**raw, "tunnel": {"system": "braid"}})).data
+    inbound = next(side for side in ended["aggregation"] if side["direction"] == "inbound")
+    assert inbound["efficiency"] > 0.8

@@ -12,10 +12,12 @@ Windows from a recent delivery rate are the idea of BBR (draft-ietf-ccwg-bbr) an
 While a call shares the path `delay`, `memory`, `cut`, `growth` and `headroom` shrink to their `calm` part: a call
 suffers by a queue more than a bulk flow by a smaller window.
 
-A queue that stays beyond `cut` proves that the rate has fallen: what was counted before is forgotten. A link that serves
-in bursts (LTE under load is silent for 50 to 300 ms between them) makes everything wait until the next burst, however
-few packets there are: how long the path was silent lately is taken off what counts as its queue. Memory does not age while nothing arrives, so that a path that was silent goes on as before; it ages slowly while the window is not
+A queue that stays beyond `cut` proves that the rate has fallen: what was counted before is forgotten. Memory does not
+age while nothing arrives, so that a path that was silent goes on as before; it ages slowly while the window is not
 the limit, so that a path which nobody used keeps its window.
+
+A link that serves in bursts (LTE under load is silent for 50 to 300 ms between them) makes everything wait for the next
+burst, however few packets there are: half of how long the path was silent lately is added to `cut`.
 """
 
 from __future__ import annotations
@@ -105,7 +107,7 @@ class RecentRate(CongestionController):
             arrived = max(arrived, self._arrivals[-1][0])
             silence = self._silence(arrived, sample)
         queue = self._queue(sample, sample.rtt)
-        standing = self._queues.update(arrived, queue, STANDING + silence)
+        standing = self._queues.update(arrived, queue)
         count = self._count(arrived, sample, self._base + part * self.delay)
         if standing > part * self.cut + HALF * silence:
             self._counts = WindowedMax(self.memory)
@@ -135,6 +137,8 @@ class RecentRate(CongestionController):
         first, before = arrivals[0]
         if first > begin:
             return float(sample.delivered - before + sample.acked)
+        if len(arrivals) > 1 and arrivals[1][0] - first >= BURSTY:  # what the silence ended with is not spread over it
+            return float(sample.delivered - before)
         return (sample.delivered - before) * interval / (arrived - first)
 
     def _silence(self, arrived: float, sample: AckSample) -> float:
