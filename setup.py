@@ -12,11 +12,26 @@ from setuptools import setup
 
 # mypyc's classes cannot be derived from in Python; these packages are made for that.
 INTERPRETED = ("mpsim/tunnel/schedulers/", "mpsim/tunnel/congestion/", "mpsim/tunnel/repair/")
+# What of a portal every packet passes; the rest is set-up.
+PORTAL = (
+    "association",
+    "driving",
+    "hub",
+    "inner",
+    "interface",
+    "joining",
+    "port",
+    "portal",
+    "routing",
+    "segmenting",
+    "sums",
+    "way",
+)
 
 
 def sources() -> list[str]:
     """Return the files to compile."""
-    found = [Path("mpsim/sim/wiring.py")]
+    found = [Path("mpsim/sim/wiring.py"), *(Path("mpsim/portal", f"{name}.py") for name in PORTAL)]
     for folder in ("tunnel", "network", "hosts"):
         found.extend(Path("mpsim", folder).rglob("*.py"))
     texts = sorted(path.as_posix() for path in found if path.name != "__init__.py")

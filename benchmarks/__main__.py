@@ -1,4 +1,4 @@
-"""Time the simulation: python -m benchmarks [--quick] [--profile].
+"""Time the simulation and the portal: python -m benchmarks [--quick] [--profile].
 
 Every line compares runs that alternate within this one process, by CPU time; medians are shown, and
 ratios are what to trust. --quick: once each and shorter. --profile: where the time goes, to docs/profile.md.
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from benchmarks import memory, ours, peer, profiling, security
+from benchmarks import goodput, memory, ours, peer, profiling, security
 from benchmarks.ours import Cost
 from benchmarks.table import Line, write
 from mpsim.tunnel import path
@@ -66,7 +66,7 @@ def measure(repetitions: int, scale: float) -> list[Line]:
     lines.append(per_packet("TCP at 1 Gbit/s against 16 Mbit/s", fast, slow))
     lines.append(per_packet("tunnel at 2 x 500 Mbit/s against 16 + 8", fast_tunnel, tunnel))
     lines.append(memory_line(scale))
-    return [*lines, *security.lines(repetitions, scale)]
+    return [*lines, *security.lines(repetitions, scale), *goodput.lines(repetitions, scale)]
 
 
 def tunnel_line(costs: list[Cost]) -> Line:

@@ -155,6 +155,9 @@ class Association:
         self.touched = False
         self._now = now
         self._driver.step(now)
+        for way in self.ways:
+            if way.leaving and not way.flush(now):
+                self._judge(way, now)
         return self.endpoint.next_timeout()
 
     def _send(self, datagram: Datagram) -> None:
@@ -163,8 +166,10 @@ class Association:
         if data is None:  # no session yet
             return
         to = datagram.to if isinstance(datagram, Handshake) else None
-        if not way.send(data, to, self._now) and to is None:  # type: ignore[arg-type]  # an opaque address
-            self._judge(way, self._now)
+        if to is None:
+            way.leaving.append(data)
+        else:
+            way.send(data, to, self._now)  # type: ignore[arg-type]  # an opaque address
 
     # Configuration.
 

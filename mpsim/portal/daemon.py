@@ -14,6 +14,7 @@ from mpsim.errors import InputError, WorldError
 from mpsim.portal import config as configuration
 from mpsim.portal.config import Config
 from mpsim.portal.exporter import Exporter
+from mpsim.portal.interface import Interface, OffloadingInterface
 from mpsim.portal.notify import notify, reloading
 from mpsim.portal.portal import Portal
 from mpsim.portal.privileges import become, find_user
@@ -40,8 +41,9 @@ def up(file: Path) -> None:
         place = Place(runtime_folder(), config.host.name)
         stack.callback(place.close)
         tun = _open_tun(config)
-        stack.callback(os.close, tun)
-        portal = Portal(config, tun, memory=place.recall(), set_mtu=partial(_set_mtu, config.host.name))
+        stack.callback(os.close, tun.descriptor)
+        set_mtu = partial(_set_mtu, config.host.name)
+        portal = Portal(config, tun, memory=place.recall(), set_mtu=set_mtu)
         stack.callback(portal.close)
         stack.callback(lambda: place.remember(portal.addresses()))
         _offer_status(portal, place, stack)
@@ -74,11 +76,11 @@ def reload(portal: Portal, file: Path) -> None:
     notify("READY=1")
 
 
-def _open_tun(config: Config) -> int:
+def _open_tun(config: Config) -> Interface:
     """Open and set up the TUN interface."""
     name = config.host.name
     try:
-        tun = open_tun(name)
+        tun = open_tun(name, offloads=True)
     except OSError as error:
         raise WorldError(f"{name}: {DEVICE} cannot be used: {error.strerror} (root, or CAP_NET_ADMIN)") from None
     try:
@@ -87,7 +89,7 @@ def _open_tun(config: Config) -> int:
     except BaseException:
         os.close(tun)
         raise
-    return tun
+    return OffloadingInterface(tun)
 
 
 def _set_mtu(name: str, size: int) -> None:

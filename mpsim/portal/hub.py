@@ -6,7 +6,6 @@ that knows the source or accepted this epoch before is asked first, then the oth
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from mpsim.portal.association import Association
@@ -61,8 +60,9 @@ class Hub:
 
     def _read(self, port: Port) -> None:
         users = self._users.get(port.place, {})
-        now: Callable[[], float] = self._loop.now
-        for data, source in port.drain():
+        found = port.drain()
+        now = self._loop.now()  # when all of them had come
+        for data, source in found:
             if len(data) < HEADER_SIZE:
                 continue
             path = data[_PATH]
@@ -70,9 +70,9 @@ class Hub:
             if fitting is None:
                 self.unknown += 1
             elif len(fitting) == 1:
-                fitting[0].receive(path, data, source, now())
+                fitting[0].receive(path, data, source, now)
             else:
-                self._find(fitting, path, data, source, now())
+                self._find(fitting, path, data, source, now)
 
     def _find(self, fitting: list[Association], path: int, data: bytes, source: Address, now: float) -> None:
         epoch = data[_EPOCH]

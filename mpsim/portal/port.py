@@ -12,15 +12,28 @@ import errno
 import ipaddress
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from mpsim.portal.config import PathSpec
 from mpsim.portal.loop import BATCH
-from mpsim.portal.sockets import LONGEST_DATAGRAM, bind_to_interface, dimension, dropped
+from mpsim.portal.sockets import (
+    LONGEST_DATAGRAM,
+    LONGEST_RUN,
+    MOST_SEGMENTS,
+    NO_RUNS,
+    bind_to_interface,
+    dimension,
+    dropped,
+    receive_runs,
+    run_size,
+    segmented,
+)
 from mpsim.portal.tun import has_carrier
 from mpsim.tunnel.security.cookie import Address
 
+_MOST_RECEIVED = 65_536  # bytes of a run
+_ANCILLARY = socket.CMSG_SPACE(4)  # of the size of its datagrams
 _ANY = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}  # noqa: S104  # a portal listens wherever it is told nothing
 
 
@@ -63,7 +76,10 @@ class Port:
         self.send: Callable[[bytes, Address], int] = _closed  # raises OSError
         self.receive_errors = 0
         self.trouble = ""  # why it cannot be used; empty: it can
+        self.joins = True  # runs of datagrams leave by one call; False: this kernel or interface cannot
         self._socket: socket.socket | None = None
+        self._room = bytearray(_MOST_RECEIVED)
+        self._view = memoryview(self._room)
         self._carrier = False
         self._index = 0  # of the interface that it is bound to: one that was made anew has another
 
@@ -115,16 +131,46 @@ class Port:
         self.send = self._socket.sendto
         opened(self._socket.fileno())
 
+    def send_run(self, run: Sequence[bytes], address: Address) -> None:
+        """Send datagrams of which all but the last are of equal size, and none is longer; raises OSError.
+
+        Where an error has come, some of them may have left.
+        """
+        joined = len(run) > 1 and self.joins and self._socket is not None
+        if joined and self._send_joined(run, address):
+            return
+        for data in run:
+            self.send(data, address)
+        if joined:  # one by one they can leave
+            self.joins = False
+
+    def _send_joined(self, run: Sequence[bytes], address: Address) -> bool:
+        """Send a run by one call; False: that does not work here."""
+        assert self._socket is not None
+        try:
+            self._socket.sendmsg(run, segmented(len(run[0])), 0, address)
+        except OSError as error:
+            if error.errno not in NO_RUNS:
+                raise
+            return False
+        return True
+
     def drain(self) -> list[tuple[bytes, Address]]:
-        """Take the datagrams that have arrived and where from, a batch at most."""
+        """Take the datagrams that have arrived and where from: about a batch at most."""
         found: list[tuple[bytes, Address]] = []
         if self._socket is None:
             return found
-        receive = self._socket.recvfrom
+        receive, room, view = self._socket.recvmsg_into, [self._room], self._view
         try:
             for _ in range(BATCH):
-                data, source = receive(LONGEST_DATAGRAM)
-                found.append((data, source[:2]))
+                received, ancillary, _, sender = receive(room, _ANCILLARY)
+                source = sender[:2]
+                size = run_size(ancillary, received) if ancillary else received
+                longest = min(size, LONGEST_DATAGRAM)
+                for start in range(0, received, size or 1):
+                    found.append((bytes(view[start : min(start + longest, received)]), source))  # noqa: PERF401  # hot
+                if len(found) >= BATCH:
+                    break
         except BlockingIOError:
             pass
         except OSError:
@@ -174,11 +220,32 @@ def _open_family(place: Place, family: socket.AddressFamily) -> socket.socket:
         if place.interface is not None:
             bind_to_interface(opened, place.interface)
         dimension(opened)
+        receive_runs(opened)
         opened.bind((place.address or _ANY[family], place.port))
     except BaseException:
         opened.close()
         raise
     return opened
+
+
+def runs(datagrams: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Cut datagrams into runs that one call can send: of equal size, but for the last of each, which may be shorter."""
+    begin, size, total = 0, 0, 0
+    for position, data in enumerate(datagrams):
+        length = len(data)
+        if position > begin and (
+            length > size
+            or len(datagrams[position - 1]) != size
+            or position - begin >= MOST_SEGMENTS
+            or total + length > LONGEST_RUN
+        ):
+            yield datagrams[begin:position]
+            begin, total = position, 0
+        if position == begin:
+            size = length
+        total += length
+    if begin < len(datagrams):
+        yield datagrams[begin:]
 
 
 def mapped(host: str, *, dual: bool) -> str:

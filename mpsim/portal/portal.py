@@ -10,19 +10,22 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from mpsim.portal.association import Association
 from mpsim.portal.config import Config
 from mpsim.portal.hub import Hub
 from mpsim.portal.inner import clamped, too_big
-from mpsim.portal.loop import BATCH, Loop
+from mpsim.portal.interface import Interface
+from mpsim.portal.loop import Loop
 from mpsim.portal.resolving import Lookup, Resolver, lookup
 from mpsim.portal.routing import Routes, destination_of, source_of
 from mpsim.tunnel.packet import Packet
 from mpsim.tunnel.security.cookie import Address, CookieJar
 
-LONGEST_PACKET = 65_535
+# Packets, after which no more are read in one wake-up: with those of a large one (47 of 1380 bytes) they are fewer than
+# the shortest default queue of the tunnel holds (100), from which nothing leaves meanwhile.
+MOST_READ = 32
 TEND_INTERVAL = 0.1  # s between two looks at interfaces, addresses and names
 CLOCK_STEP = 1.0  # s; the wall clock was set if it differs by so much from the monotonic one since the last look
 
@@ -35,7 +38,7 @@ class Portal:
 
     Parameters
         config: what it is told
-        tun: descriptor of the TUN, not blocking
+        tun: the inner side
         memory: where other portals were last seen, from an earlier life
         entropy: gives so many random bytes
         lookup: resolves names
@@ -45,7 +48,7 @@ class Portal:
     def __init__(
         self,
         config: Config,
-        tun: int,
+        tun: Interface,
         *,
         memory: Mapping[str, Mapping[str, Address]] | None = None,
         entropy: Callable[[int], bytes] = os.urandom,
@@ -66,7 +69,8 @@ class Portal:
         self._mtu, self._set_mtu = config.inner_mtu(), set_mtu
         self._offset = time.time() - time.monotonic()
         self._apply(config)
-        self.loop.add_reader(tun, self._read_tun)
+        self._leaving: list[tuple[object, bytes]] = []  # (flow, packet) to be written with the next step
+        self.loop.add_reader(tun.descriptor, self._read_tun)
         self.loop.call_every(0.0, TEND_INTERVAL, self._tend)
 
     def serve(self) -> None:
@@ -144,34 +148,46 @@ class Portal:
             if one.touched or wanted <= now:
                 wanted = one.step(now)
             due = min(due, wanted)
+        if self._leaving:
+            self._write()
         return due
 
     def _read_tun(self) -> None:
-        now, find = self.loop.now, self._routes.find
-        for _ in range(BATCH):
+        taken = 0
+        while taken < MOST_READ:
             try:
-                data = os.read(self._tun, LONGEST_PACKET)
+                packets = self._tun.read()
             except BlockingIOError:
                 return
             except OSError as error:
                 self._note_tun(error)
                 return
-            self.read_packets += 1
-            try:
-                packet = Packet.from_bytes(data)
-            except ValueError:
-                self.odd += 1
-                continue
-            one = find(destination_of(data))
-            if one is None:
-                self.unroutable += 1
-                continue
-            if packet.size > one.mtu:
-                self._answer_too_big(data, one.mtu)
-                continue
-            packet.payload = clamped(data, one.mtu)
-            one.touched = True
-            one.endpoint.receive_packet(packet, now())
+            taken += len(packets)
+            self.read_packets += len(packets)
+            self._take(packets)
+
+    def _take(self, packets: Sequence[bytes]) -> None:
+        """Take packets of one flow from the TUN."""
+        data = packets[0]
+        try:
+            first = Packet.from_bytes(data)
+        except ValueError:
+            self.odd += len(packets)
+            return
+        one = self._routes.find(destination_of(data))
+        if one is None:
+            self.unroutable += len(packets)
+            return
+        if first.size > one.mtu:  # and none is larger than the first
+            self._answer_too_big(data, one.mtu)
+            return
+        now = self.loop.now()
+        one.touched = True
+        receive = one.endpoint.receive_packet
+        first.payload = clamped(data, one.mtu)
+        receive(first, now)
+        for data in packets[1:]:
+            receive(Packet(len(data), first.flow, data, first.dscp, first.ecn, first.cls), now)
 
     def _answer_too_big(self, data: bytes, mtu: int) -> None:
         self.too_big += 1
@@ -179,7 +195,7 @@ class Portal:
         own = next((each.ip for each in self.config.host.address if each.version == version), None)
         answer = too_big(data, mtu, own) if own is not None else None
         if answer is not None:
-            self._write(answer)
+            self._leaving.append((None, answer))
 
     def _deliver(self, one: Association, packet: Packet) -> None:
         data = packet.payload
@@ -188,20 +204,21 @@ class Portal:
             if one.foreign == 1:
                 _log.warning("%s: a packet whose source is in none of its routes; such are dropped", one.spec.name)
             return
-        if self._write(clamped(data, one.mtu)):
-            self.written_packets += 1
+        self._leaving.append((packet.flow, clamped(data, one.mtu)))
 
-    def _write(self, data: bytes) -> bool:
-        try:
-            os.write(self._tun, data)
-        except BlockingIOError:  # nobody takes them away fast enough
-            self.tun_errors += 1
-            return False
-        except OSError as error:
-            self._note_tun(error)
-            return False
-        self._tun_failed = False
-        return True
+    def _write(self) -> None:
+        """Write what is to leave by the TUN."""
+        leaving, self._leaving = self._leaving, []
+        errors = self._tun.write(leaving)
+        written = len(leaving) - len(errors)
+        self.written_packets += written
+        for error in errors:
+            if isinstance(error, BlockingIOError):  # nobody takes them away fast enough
+                self.tun_errors += 1
+            else:
+                self._note_tun(error)
+        if written:
+            self._tun_failed = False
 
     def _note_tun(self, error: OSError) -> None:
         self.tun_errors += 1

@@ -6,6 +6,7 @@ vanishes when its last descriptor is closed, unless it was made persistent.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -19,9 +20,12 @@ LONGEST_NAME = 15  # IFNAMSIZ - 1
 _TUNSETIFF = 0x400454CA
 _TUNSETPERSIST = 0x400454CB
 _TUNSETCARRIER = 0x400454E2
+_TUNSETOFFLOAD = 0x400454D0
 _IFF_TUN = 0x0001
 _IFF_TAP = 0x0002
 _IFF_NO_PI = 0x1000
+_IFF_VNET_HDR = 0x4000
+_OFFLOADS = 0x01 | 0x02 | 0x04  # TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6
 # linux/sockios.h, linux/if.h
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
@@ -34,9 +38,17 @@ _IFF_UP = 0x1
 _ARPHRD_ETHER = 1
 
 
-def open_tun(name: str, *, persistent: bool = False) -> int:
-    """Open (make, if need be) a TUN interface; return its non-blocking descriptor."""
-    return _open(name, _IFF_TUN, persistent)
+def open_tun(name: str, *, persistent: bool = False, offloads: bool = False) -> int:
+    """Open (make, if need be) a TUN interface; return its non-blocking descriptor.
+
+    offloads: every packet has a header of virtio, and may be a large one of TCP, or lack its checksum (interface.py)
+    """
+    if not offloads:
+        return _open(name, _IFF_TUN, persistent)
+    descriptor = _open(name, _IFF_TUN | _IFF_VNET_HDR, persistent)
+    with contextlib.suppress(OSError):  # a kernel that does not offer them does the work itself
+        fcntl.ioctl(descriptor, _TUNSETOFFLOAD, _OFFLOADS)
+    return descriptor
 
 
 def open_tap(name: str, *, persistent: bool = False) -> int:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 
 from mpsim.portal.config import PathSpec
-from mpsim.portal.port import Port, mapped, shown_address
+from mpsim.portal.port import Port, mapped, runs, shown_address
 from mpsim.portal.sockets import UNAVAILABLE
 from mpsim.tunnel.security.cookie import Address
 
@@ -35,6 +35,7 @@ class Way:
         self.address: Address | None = None  # where its datagrams go; None: not known yet
         self.was_up, self.told_trouble = False, ""  # what was logged last
         self.trouble = ""  # why sending fails; empty: it does not
+        self.leaving: list[bytes] = []  # datagrams that leave with the next `flush`
         self.received = self.sent = self.send_errors = self.unsent = 0
         self._blocked_until = 0.0
         self._asking = False
@@ -55,16 +56,26 @@ class Way:
 
     def send(self, data: bytes, to: Address | None, now: float) -> bool:
         """Send a datagram; False: the way there has gone."""
-        address = to or self.address
+        return self._send([data], to or self.address, now)
+
+    def flush(self, now: float) -> bool:
+        """Send what was put into `leaving`; False: the way there has gone."""
+        leaving, self.leaving = self.leaving, []
+        goes = True
+        for run in runs(leaving):
+            goes = self._send(run, self.address, now) and goes
+        return goes
+
+    def _send(self, run: Sequence[bytes], address: Address | None, now: float) -> bool:
         if address is None:
-            self.unsent += 1
+            self.unsent += len(run)
             return True
         try:
-            self.port.send(data, address)
+            self.port.send_run(run, address)
         except BlockingIOError:
-            self.unsent += 1
+            self.unsent += len(run)
         except OSError as error:
-            self.send_errors += 1
+            self.send_errors += len(run)
             if error.errno in PASSING:
                 return True
             self.trouble = f"cannot send: {os.strerror(error.errno or 0)}"
@@ -72,7 +83,7 @@ class Way:
                 self._blocked_until = now + RETRY
                 return False
         else:
-            self.sent += 1
+            self.sent += len(run)
             if self.trouble:
                 self.trouble = ""
         return True

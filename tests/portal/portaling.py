@@ -14,6 +14,7 @@ from typing import Any
 
 from mpsim.headers import UDP, address, ipv4, udp
 from mpsim.portal.config import Config, parse_config
+from mpsim.portal.interface import Interface
 from mpsim.portal.portal import Portal
 from mpsim.tunnel.security.keys import new_key, to_text
 from mpsim.tunnel.security.primitives import public_of
@@ -59,11 +60,11 @@ def packet(source: str, destination: str, text: bytes) -> bytes:
 class Running:
     """A portal that serves in a thread."""
 
-    def __init__(self, config: Config, **options: Any) -> None:
+    def __init__(self, config: Config, *, kind: type[Interface] = Interface, **options: Any) -> None:
         self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         theirs.setblocking(False)
         self._theirs = theirs
-        self.portal = Portal(config, theirs.fileno(), **options)
+        self.portal = Portal(config, kind(theirs.fileno()), **options)
         self._stop = self.portal.loop.trigger(self.portal.stop)
         self._thread = threading.Thread(target=self.portal.serve, daemon=True)
         self._thread.start()

@@ -18,6 +18,7 @@ from portaling import LONG, free_ports, running, wait_until, write_key
 
 import mpsim.portal as package
 from mpsim.portal import daemon
+from mpsim.portal.interface import Interface
 from mpsim.portal.runtime import Place, ask
 from mpsim.portal.status import snapshot
 
@@ -68,7 +69,7 @@ def test_ready_reloaded_and_stopped(
 ) -> None:
     caplog.set_level("INFO")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    monkeypatch.setattr(daemon, "_open_tun", lambda _config: os.dup(theirs.fileno()))
+    monkeypatch.setattr(daemon, "_open_tun", lambda _config: Interface(os.dup(theirs.fileno())))
     supervisor = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     supervisor.settimeout(LONG)
     supervisor.bind(str(file.parent / "notify"))
@@ -207,7 +208,7 @@ def test_the_unit_starts_what_there_is(file: Path, mpsim: Mpsim) -> None:
 def test_up_without_the_right_to_a_tun_says_so(
     file: Path, folder: Path, mpsim: Mpsim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(*_: object) -> int:
+    def refused(*_: object, **__: object) -> int:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(daemon, "open_tun", refused)

@@ -12,7 +12,7 @@ from portaling import free_ports, path, running, wait_until, write_key
 from mpsim.portal import port as module
 from mpsim.portal.config import PathSpec
 from mpsim.portal.fields import Remote
-from mpsim.portal.port import Place, Port, mapped, shown_address
+from mpsim.portal.port import Place, Port, mapped, runs, shown_address
 from mpsim.portal.way import RETRY, Way
 
 
@@ -185,3 +185,41 @@ def test_what_happens_again_and_again_is_logged_once(tmp_path: Path, caplog: pyt
         found.in_loop(lambda: found.portal.loop.call_every(0.0, 0.1, looks.append))
         wait_until(lambda: len(looks) > 8)
     assert caplog.text.count("mps-none: no such interface") == 1
+
+
+def test_datagrams_are_cut_into_runs_of_equal_size() -> None:
+    sizes = [10, 10, 10, 4, 4, 10, 12, *[1400] * 100]
+    found = [[len(data) for data in run] for run in runs([bytes(size) for size in sizes])]
+    assert found == [[10, 10, 10, 4], [4], [10], [12], [1400] * 46, [1400] * 46, [1400] * 8]
+    assert list(runs([])) == []
+    assert [len(run) for run in runs([b"x"] * 150)] == [64, 64, 22]
+
+
+@pytest.mark.parametrize("joins", [True, False])
+def test_a_run_arrives_as_the_datagrams_that_it_is_of(joins: bool) -> None:
+    sender, receiver = (Port(Place(None, "127.0.0.1", 0, True, "x")) for _ in range(2))
+    for port in (sender, receiver):
+        port.tend(lambda _: None, lambda _: None)
+    sender.joins = joins
+    host, _, number = receiver.name.partition(":")
+    run = [bytes([position]) * 1000 for position in range(40)] + [b"last"]
+    for part in runs(run):
+        sender.send_run(part, (host, int(number)))
+    found: list[bytes] = []
+    wait_until(lambda: bool(found.extend(data for data, _ in receiver.drain()) or len(found) == len(run)))
+    assert found == run
+    assert sender.joins == joins
+    sender.close()
+    receiver.close()
+
+
+def test_where_runs_cannot_be_sent_their_datagrams_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = Port(Place(None, "127.0.0.1", 0, True, "x"))
+    port.tend(lambda _: None, lambda _: None)
+    # A kernel that does not know what comes along with the run.
+    monkeypatch.setattr(module, "segmented", lambda size: [(17, 103, bytes(size % 3))])
+    sent: list[bytes] = []
+    port.send = lambda data, _: sent.append(data) or len(data)
+    port.send_run([b"one", b"two"], ("127.0.0.1", 9))
+    assert (sent, port.joins) == ([b"one", b"two"], False)
+    port.close()

@@ -34,6 +34,7 @@ STANDING = 0.05  # s, in which the smallest queue is what stands there
 BURSTY = 0.05  # s of silence, from which on a link counts as one that serves in bursts
 LONGEST_SILENCE = 0.3  # s; a longer one is an outage, and says nothing about the next bursts
 SILENCE_MEMORY = 1.0  # s
+CALMER = 2 / 3  # of `calm` where a link serves in bursts: what a call finds waiting there costs it another silence
 HALF = 0.5  # of a silence is what a packet waits for its end in the mean
 SAMPLES = 4  # in a row that show a queue beyond `delay` end the beginning (as HyStart++, RFC 9406, wants several)
 BASE_AGE = 10.0  # a least round trip older than this (s) is measured anew (BBR's min RTT window)
@@ -100,7 +101,8 @@ class RecentRate(CongestionController):
         if sample.rtt is None:
             return
         self._update_base(sample, sample.rtt)
-        part = self.calm if sample.now < self.calls_until else 1.0
+        calls = sample.now < self.calls_until
+        part = self.calm if calls else 1.0
         arrived = sample.now if sample.one_way_delay is None else sample.sent_time + sample.one_way_delay
         silence = 0.0
         if self._arrivals:
@@ -108,7 +110,10 @@ class RecentRate(CongestionController):
             silence = self._silence(arrived, sample)
         queue = self._queue(sample, sample.rtt)
         standing = self._queues.update(arrived, queue)
-        count = self._count(arrived, sample, self._base + part * self.delay)
+        if calls and silence:
+            part *= CALMER
+            silence = 0.0
+        count = self._count(arrived, sample, self._base + part * self.delay, whole=not calls)
         if standing > part * self.cut + HALF * silence:
             self._counts = WindowedMax(self.memory)
         self._counts.window = part * self.memory
@@ -124,8 +129,11 @@ class RecentRate(CongestionController):
             gain = 1 + part * self.growth * max(0.0, 1 - standing / (part * self.delay))
             self.cwnd = max(gain * most + part * self.headroom * self.mss, self.minimum_window * self.mss)
 
-    def _count(self, arrived: float, sample: AckSample, interval: float) -> float:
-        """Return the bytes that arrived within `interval` before `arrived` (s)."""
+    def _count(self, arrived: float, sample: AckSample, interval: float, *, whole: bool) -> float:
+        """Return the bytes that arrived within `interval` before `arrived` (s).
+
+        whole: what a silence ended with is not spread over it.
+        """
         arrivals = self._arrivals
         if arrivals:
             since = min(arrived - arrivals[-1][0], MOST_AGING)
@@ -137,7 +145,7 @@ class RecentRate(CongestionController):
         first, before = arrivals[0]
         if first > begin:
             return float(sample.delivered - before + sample.acked)
-        if len(arrivals) > 1 and arrivals[1][0] - first >= BURSTY:  # what the silence ended with is not spread over it
+        if whole and len(arrivals) > 1 and arrivals[1][0] - first >= BURSTY:
             return float(sample.delivered - before)
         return (sample.delivered - before) * interval / (arrived - first)
 

@@ -10,7 +10,6 @@ With X25519, ChaCha20-Poly1305 and BLAKE2s throughout.
 
 from __future__ import annotations
 
-import copy
 import struct
 from collections.abc import Mapping
 
@@ -55,6 +54,7 @@ class Handshake:
         self._chain = self.hash
         self._key = b""
         self._nonce = 0
+        self._pattern = pattern
         self._messages = PATTERNS[pattern]
         self._position = 0
         self._initiator = initiator
@@ -69,7 +69,19 @@ class Handshake:
 
     def copy(self) -> Handshake:
         """Return another at the same point: reading what is not authentic spoils one."""
-        return copy.copy(self)
+        # Not copy.copy, which knows nothing of the compiled class's attributes.
+        twin = Handshake(
+            self._pattern,
+            initiator=self._initiator,
+            prologue=b"",
+            psk=self._psk,
+            ephemeral=self._ephemeral,
+            static=self._static,
+            remote=self.remote,
+        )
+        twin.hash, twin._chain, twin._key, twin._nonce = self.hash, self._chain, self._key, self._nonce
+        twin._position, twin._remote_ephemeral = self._position, self._remote_ephemeral
+        return twin
 
     def write(self, payload: bytes) -> bytes:
         """Return the next message."""
