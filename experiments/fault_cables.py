@@ -19,7 +19,8 @@ from emulation import addresses as at
 from emulation.cable import ETHERNET_HEADER, Cable
 from emulation.loop import Loop
 from experiments.fault_plans import EVERY, HOME, HOSTED, Kind
-from mpsim.build import build_link
+from mpsim.access_links import build_link
+from mpsim.build import Direction
 from mpsim.nemesis.wires import flipped
 from mpsim.network.link import Link
 from mpsim.portal.tun import open_tap, set_address, set_mtu
@@ -146,11 +147,12 @@ class Cables:
         self.cables: dict[tuple[int, str], FaultyCable] = {}
         self.loop = Loop(time.monotonic(), self._deliver)
         for path, nat in enumerate(self.nats):
-            for end, far, direction, translate in (
+            sides: tuple[tuple[str, str, Direction, Callable[[bytearray, int], bool]], ...] = (
                 (HOME, HOSTED, "outbound", nat.outward),
                 (HOSTED, HOME, "inbound", nat.inward),
-            ):
-                link = build_link(scenario, path, direction)  # type: ignore[arg-type]
+            )
+            for end, far, direction, translate in sides:
+                link = build_link(scenario, path, direction)
                 self.cables[path, end] = FaultyCable(
                     link,
                     self.taps[end, path],

@@ -10,7 +10,7 @@ Windows from a recent delivery rate are the idea of BBR (draft-ietf-ccwg-bbr) an
 (Winstein et al., NSDI 2013); this rule has neither phases nor a model.
 
 While a call shares the path `delay`, `memory`, `cut`, `growth` and `headroom` shrink to their `calm` part: a call
-suffers by a queue more than a bulk flow by a smaller window.
+suffers by a queue more than a bulk flow by a smaller window; and a burst is then not counted whole.
 
 A queue that stays beyond `cut` proves that the rate has fallen: what was counted before is forgotten. Memory does not
 age while nothing arrives, so that a path that was silent goes on as before; it ages slowly while the window is not
@@ -101,20 +101,16 @@ class RecentRate(CongestionController):
         if sample.rtt is None:
             return
         self._update_base(sample, sample.rtt)
-        calls = sample.now < self.calls_until
-        part = self.calm if calls else 1.0
         arrived = sample.now if sample.one_way_delay is None else sample.sent_time + sample.one_way_delay
-        silence = 0.0
         if self._arrivals:
             arrived = max(arrived, self._arrivals[-1][0])
-            silence = self._silence(arrived, sample)
+        silence = self._silence(arrived, sample)
+        calls = sample.now < self.calls_until
+        part = self._part(silence) if calls else 1.0
         queue = self._queue(sample, sample.rtt)
         standing = self._queues.update(arrived, queue)
-        if calls and silence:
-            part *= CALMER
-            silence = 0.0
         count = self._count(arrived, sample, self._base + part * self.delay, whole=not calls)
-        if standing > part * self.cut + HALF * silence:
+        if standing > part * self.cut + (0.0 if calls else HALF * silence):
             self._counts = WindowedMax(self.memory)
         self._counts.window = part * self.memory
         most = self._counts.update(self._age, count)
@@ -128,6 +124,10 @@ class RecentRate(CongestionController):
         if self._drain_from is None:
             gain = 1 + part * self.growth * max(0.0, 1 - standing / (part * self.delay))
             self.cwnd = max(gain * most + part * self.headroom * self.mss, self.minimum_window * self.mss)
+
+    def _part(self, silence: float) -> float:
+        """Return the part of everything that is left while a call shares the path."""
+        return self.calm * CALMER if silence else self.calm
 
     def _count(self, arrived: float, sample: AckSample, interval: float, *, whole: bool) -> float:
         """Return the bytes that arrived within `interval` before `arrived` (s).
@@ -151,6 +151,8 @@ class RecentRate(CongestionController):
 
     def _silence(self, arrived: float, sample: AckSample) -> float:
         """Return how long the path lately delivered nothing of what was on its way (s); 0: too short to count."""
+        if not self._arrivals:
+            return 0.0
         reached = sample.sent_time + self._base / 2  # the bottleneck, at the soonest
         silent = arrived - max(self._arrivals[-1][0], reached)
         longest = self._silences.update(arrived, min(max(silent, 0.0), LONGEST_SILENCE))
