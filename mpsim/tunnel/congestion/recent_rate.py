@@ -68,10 +68,10 @@ class RecentRate(CongestionController):
         memory: float = 0.2,
         cut: float = 0.1,
         growth: float = 0.3,
-        headroom: float = 4,
+        headroom: float = 1,
         calm: float = 0.3,
         initial_window: float = 10,
-        minimum_window: float = 4,
+        minimum_window: float = 2,
     ) -> None:
         self.delay = delay
         self.memory = memory
