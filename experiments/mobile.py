@@ -15,12 +15,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments import mobile_calls as calls
 from experiments import mobile_course as courses
 from experiments import mobile_emulated as emulated
 from experiments import mobile_figures as figures
 from experiments import mobile_parts as parts
 from experiments import mobile_runs as runs
 from experiments import mobile_sets as sets
+from experiments import mobile_steady as steady
 from experiments.base import EMULATION, Outcome, Timing, left_out, run_trials, worlds_of
 from experiments.tables import as_markdown, as_text, write_table
 from mpsim.worlds import SIMULATION
@@ -76,7 +78,26 @@ def simulate(out: Path, quick: bool) -> list[str]:
     told = [as_text(HEADINGS, lines), NOTE, *(f"left out: {one}" for one in missing), *left_out(outcomes)]
     page = [*_head(timing, chosen, missing), as_markdown(HEADINGS, lines), "", NOTE, ""]
     (out / "mobile.md").write_text("\n".join(page), encoding="utf-8")
+    told += beside(out, quick)
     return [*told, *written, f"tables: {out / 'mobile.md'}, CSV: {out / 'summary.csv'} (every run: {out / 'sets.csv'})"]
+
+
+def beside(out: Path, quick: bool) -> list[str]:
+    """Run what is asked beside the sum: calls next to a bulk flow, and steady links; give what is printed."""
+    rows = calls.measure(out, quick)
+    told = [calls.verdict(rows)]
+    _page(out / "calls.md", "Calls and requests beside a bulk flow", calls.HEADINGS, calls.lines_of(rows), told)
+    cases = steady.measure(out, quick)
+    lines = steady.lines_of(cases)
+    _page(out / "steady.md", f"{runs.OURS.name} where links are steady", steady.HEADINGS, lines, [])
+    return ["", *told, "", as_text(steady.HEADINGS, lines)]
+
+
+def _page(
+    path: Path, title: str, headings: Sequence[str], lines: Sequence[Sequence[str]], notes: Sequence[str]
+) -> None:
+    text = [f"# {title}", "", as_markdown(headings, lines), *(line for note in notes for line in ("", note)), ""]
+    path.write_text("\n".join(text), encoding="utf-8")
 
 
 def draw(

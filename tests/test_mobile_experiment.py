@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments import mobile, mobile_course, mobile_emulated, mobile_parts
+from experiments import mobile, mobile_calls, mobile_course, mobile_emulated, mobile_parts, mobile_steady
 from experiments import mobile_runs as runs
 from experiments import mobile_sets as sets
 from experiments.base import Outcome, Timing, Trial, run_trials, scenario_of
@@ -216,7 +216,9 @@ def test_everything_is_drawn_without_recordings(
 ) -> None:
     one = partial(run_trials, workers=Here())
     monkeypatch.setattr(mobile, "run_trials", one)
-    monkeypatch.setattr(mobile_parts, "run_trials", one)
+    for part in (mobile_parts, mobile_calls, mobile_steady):
+        monkeypatch.setattr(part, "run_trials", one)
+    monkeypatch.setattr(mobile_steady, "QUICK", SHORT)
     monkeypatch.setattr(runs, "QUICK", SHORT)
     monkeypatch.setattr(mobile_parts, "PLAIN", {"reorder": {"mode": "none"}})
     monkeypatch.setattr(mobile_parts, "WINDOWS", {})
@@ -234,5 +236,9 @@ def test_everything_is_drawn_without_recordings(
     scenario = scenario_of(runs.raw_scenario(sets.link_tables(SHIPPED, out), {}, runs.CUBIC), SHORT, 1)
     both = sum(capacity_of(scenario, index, "inbound").capacity_bits(1.0, 4.0) / 3.0 for index in (0, 1))
     alone = rows[runs.BEST]
+    assert "MOS at least" in (out / "calls.md").read_text(encoding="utf-8")
+    assert (out / "steady.md").read_text(encoding="utf-8").count("\n| ") == len(
+        mobile_steady.cases(out, quick=True)
+    ) + 2  # a head of two lines
     assert float(alone["goodput_bps"]) / float(alone["fraction"]) == pytest.approx(both * 1448 / 1500)
     assert 0.2 < float(rows[runs.OURS.name]["fraction"]) < 1.1
