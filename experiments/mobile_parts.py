@@ -20,7 +20,7 @@ SETS = (
     "verizon@60 + att@600 + tmobile@400", "driving a + b",
 )  # fmt: skip
 # The delay target of the paths' congestion control, s.
-TARGETS = (0.0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16)
+TARGETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16)
 QUICK_TARGETS = (0.01, 0.08)
 
 

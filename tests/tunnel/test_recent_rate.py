@@ -61,6 +61,13 @@ def test_growth_ends_with_a_queue_of_the_delay() -> None:
     assert flow.steady(1.1, 2.1, 0.002, queue=0.02) == pytest.approx(35)
 
 
+def test_without_a_delay_any_queue_ends_growth() -> None:
+    flow = Flow(growth=0.5, delay=0.0)
+    flow.arrive(0.0)
+    assert flow.steady(0.1, 1.1, 0.002, queue=0.001) == pytest.approx(25)
+    assert Flow(growth=0.5, delay=0.0).steady(0.0, 1.0, 0.002) == pytest.approx(37.5)
+
+
 def test_a_slow_way_back_and_answers_in_a_bunch_change_nothing() -> None:
     flow = Flow()
     flow.arrive(0.0)

@@ -122,7 +122,9 @@ class RecentRate(CongestionController):
                 return
             self.ssthresh = self.cwnd
         if self._drain_from is None:
-            gain = 1 + part * self.growth * max(0.0, 1 - standing / (part * self.delay))
+            room = part * self.delay
+            vacancy = max(0.0, 1 - standing / room) if room else float(standing <= 0)
+            gain = 1 + part * self.growth * vacancy
             self.cwnd = max(gain * most + part * self.headroom * self.mss, self.minimum_window * self.mss)
 
     def _part(self, silence: float) -> float:
