@@ -24,7 +24,7 @@ from experiments import mobile_runs as runs
 from experiments import mobile_sets as sets
 from experiments import mobile_steady as steady
 from experiments.base import EMULATION, Outcome, Timing, left_out, run_trials, worlds_of
-from experiments.tables import as_markdown, as_text, write_table
+from experiments.tables import as_markdown, as_text, number, write_table
 from mpsim.worlds import SIMULATION
 
 TARGET_MS = 250.0  # of the issue that this answers: mean delay of 95 %
@@ -184,17 +184,13 @@ def _cells_of(summary: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     return [
         (
             row["inner"], row["reverse"], row["group"], str(row["sets"]), row["system"],
-            *(_number(row[key], 1, 3) for key in ("fraction", "worst_fraction", "benefit")),
-            *(_number(row[f"delay_{part}_s"], 1e3, 0) for part in ("p50", "p95", "p99")),
-            _number(row["tunnel_in_order_p95_s"], 1e3, 0),
+            *(number(row[key], 1, 3) for key in ("fraction", "worst_fraction", "benefit")),
+            *(number(row[f"delay_{part}_s"], 1e3, 0) for part in ("p50", "p95", "p99")),
+            number(row["tunnel_in_order_p95_s"], 1e3, 0),
             *(_percent(row[key]) for key in ("out_of_order", "duplicates")),
         )
         for row in summary
     ]  # fmt: skip
-
-
-def _number(value: float | None, factor: float, digits: int) -> str:
-    return "-" if value is None else f"{value * factor:.{digits}f}"
 
 
 def _percent(value: float | None) -> str:

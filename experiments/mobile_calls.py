@@ -13,7 +13,7 @@ from typing import Any
 from experiments import mobile_runs as runs
 from experiments import mobile_sets as sets
 from experiments.base import Outcome, Timing, Trial, run_trials, scenario_of
-from experiments.tables import write_table
+from experiments.tables import number, write_table
 from mpsim.worlds import SIMULATION
 
 FULL = Timing(warmup=5.0, duration=30.0, repetitions=1)
@@ -76,8 +76,8 @@ def lines_of(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     return [
         (
             row["set"], row["system"], {WITH: "a bulk flow", WITHOUT: "nothing"}[row["load"]],
-            *(_number(row[key], 1.0, digits) for key, digits in (("fraction", 3), ("mos_heard", 2), ("mos_said", 2))),
-            *(_number(row[key], 1e3, 0) for key in ("call_p95_s", "request_p95_s")),
+            *(number(row[key], 1.0, digits) for key, digits in (("fraction", 3), ("mos_heard", 2), ("mos_said", 2))),
+            *(number(row[key], 1e3, 0) for key in ("call_p95_s", "request_p95_s")),
         )
         for row in rows
     ]  # fmt: skip
@@ -89,7 +89,3 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
     good = [row for row in own if min(row["mos_heard"], row["mos_said"] or 0.0) >= GOOD]
     bad = "; ".join(f"{row['set']} {row['mos_heard']:.2f}" for row in own if row not in good)
     return f"{runs.OURS.name}: MOS at least {GOOD} on {len(good)} of {len(own)} sets{f', not on {bad}' if bad else ''}."
-
-
-def _number(value: float | None, factor: float, digits: int) -> str:
-    return "-" if value is None else f"{value * factor:.{digits}f}"

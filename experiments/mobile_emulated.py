@@ -18,6 +18,7 @@ from typing import Any
 from experiments import mobile_runs as runs
 from experiments import mobile_sets as sets
 from experiments.base import EMULATION, Outcome, Timing, Trial, scenario_of
+from experiments.tables import number
 from mpsim.worlds import SIMULATION
 
 FULL = Timing(warmup=5.0, duration=60.0, repetitions=1)
@@ -116,7 +117,7 @@ def cells_of(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
             *_pair(row, SIMULATION),
             *_pair(row, EMULATION),
             "-" if row["apart"] is None else f"{100 * row['apart']:+.1f} points",
-            *(_number(row[f"{world}_delay_p95_s"], 1e3, 0) for world in (SIMULATION, EMULATION)),
+            *(number(row[f"{world}_delay_p95_s"], 1e3, 0) for world in (SIMULATION, EMULATION)),
             {None: "-", True: "yes", False: "no"}[row[f"{EMULATION}_valid"]],
         )
         for row in rows
@@ -124,11 +125,7 @@ def cells_of(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
 
 
 def _pair(row: Mapping[str, Any], world: str) -> tuple[str, str]:
-    return _number(row[f"{world}_goodput_bps"], 1 / BPS_PER_MBIT, 2), _number(row[f"{world}_fraction"], 1, 3)
-
-
-def _number(value: float | None, factor: float, digits: int) -> str:
-    return "-" if value is None else f"{value * factor:.{digits}f}"
+    return number(row[f"{world}_goodput_bps"], 1 / BPS_PER_MBIT, 2), number(row[f"{world}_fraction"], 1, 3)
 
 
 def verdict(rows: Sequence[Mapping[str, Any]]) -> list[str]:

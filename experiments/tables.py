@@ -44,6 +44,11 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         writer.writerows(rows)
 
 
+def number(value: float | None, factor: float, digits: int) -> str:
+    """Give a cell: the value times a factor, or a dash where it is not known."""
+    return "-" if value is None else f"{value * factor:.{digits}f}"
+
+
 def _columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[list[str]]:
     return [[row[number] for row in rows] for number in range(len(headings))]
 
