@@ -9,7 +9,7 @@ grows faster than by what `delay` adds in a round trip, as far as the queue lets
 Windows from a recent delivery rate are the idea of BBR (draft-ietf-ccwg-bbr) and, for cellular links, of Sprout
 (Winstein et al., NSDI 2013); this rule has neither phases nor a model.
 
-While a call shares the path `delay`, `memory`, `cut`, `growth` and `headroom` shrink to their `calm` part: a call
+While a call shares the path `delay`, `cut`, `growth` and `headroom` shrink to their `calm` part: a call
 suffers by a queue more than a bulk flow by a smaller window; and a burst is then not counted whole.
 
 A queue that stays beyond `cut` proves that the rate has fallen: what was counted before is forgotten. Memory does not
@@ -34,7 +34,7 @@ STANDING = 0.05  # s, in which the smallest queue is what stands there
 BURSTY = 0.05  # s of silence, from which on a link counts as one that serves in bursts
 LONGEST_SILENCE = 0.3  # s; a longer one is an outage, and says nothing about the next bursts
 SILENCE_MEMORY = 1.0  # s
-CALMER = 2 / 3  # of `calm` where a link serves in bursts: what a call finds waiting there costs it another silence
+CALMER = 0.6  # of `calm` where a link serves in bursts: what a call finds waiting there costs it another silence
 HALF = 0.5  # of a silence is what a packet waits for its end in the mean
 SAMPLES = 4  # in a row that show a queue beyond `delay` end the beginning (as HyStart++, RFC 9406, wants several)
 BASE_AGE = 10.0  # a least round trip older than this (s) is measured anew (BBR's min RTT window)
@@ -52,7 +52,7 @@ class RecentRate(CongestionController):
         cut: standing queue beyond which older counts are forgotten, seconds
         growth: of the window while there is no queue, ratio
         headroom: on top, packets
-        calm: part of these five that is left while a call shares the path, ratio
+        calm: part of `delay`, `cut`, `growth` and `headroom` that is left while a call shares the path, ratio
         initial_window: window at the start, packets (RFC 6928)
         minimum_window: smallest window, packets
     """
@@ -112,7 +112,6 @@ class RecentRate(CongestionController):
         count = self._count(arrived, sample, self._base + part * self.delay, whole=not calls)
         if standing > part * self.cut + (0.0 if calls else HALF * silence):
             self._counts = WindowedMax(self.memory)
-        self._counts.window = part * self.memory
         most = self._counts.update(self._age, count)
         if self.cwnd < self.ssthresh:
             self._full = self._full + 1 if queue > self.delay else 0
