@@ -5,7 +5,8 @@ sender:
 
     right edge = highest sequence seen + room in the paths' windows + rate * ahead - backlog
 
-Flows that are active share all but the first term. What a portal lets a sender send in time it gets a round trip
+Flows that use up what they may send share all but the first term; one that sends a request now and then has no share
+that others could not use. What a portal lets a sender send in time it gets a round trip
 between the two later: that time, as measured, is added to `AHEAD`. A right edge is never taken back (RFC 9293, section
 3.8.6), a receiver's own window is never enlarged, and two segments are always allowed, so that no flow waits for an
 acknowledgement that nobody owes it. Where paths have room and no acknowledgement comes, because it or what it would
@@ -27,7 +28,7 @@ from mpsim.tunnel.wire import expand
 
 AHEAD = 0.01  # s, of data that may wait for the paths, so that none of them waits for data
 LEAST_SEGMENTS = 2  # that may be outstanding in any case: one alone waits for a delayed acknowledgement
-ACTIVE = 0.5  # s since its last data in which a flow takes part
+ACTIVE = 0.5  # s since a flow last sent all that it might, in which it has a share
 MOST_FLOWS = 4096  # whose state is kept; the oldest are forgotten
 MOST_DISTANT = 0.3  # s, of the sender's round trip from here
 NEVER = float("inf")
@@ -62,7 +63,7 @@ class _Flow:
         "edge",
         "floor",
         "highest",
-        "last",
+        "limited_at",
         "segment",
         "unit",
     )
@@ -72,7 +73,7 @@ class _Flow:
         self.edge = highest  # right edge announced
         self.unit = 1  # bytes that a sequence number counts
         self.segment = 0  # payload of a full one, bytes
-        self.last = now  # when data came, s
+        self.limited_at = now  # when data last came as far as the edge, s
         self.acked: Packet | None = None  # the last acknowledgement, as it came; None: it must not be said again
         self.acked_at = now  # s
         self.asked = 0  # data beyond this answers the edge announced at `asked_at`
@@ -124,7 +125,8 @@ class ReceiveWindow:
             flow.floor.on_data(end, now)
         flow.unit = max(flow.unit, header.unit)
         flow.segment = max(flow.segment, header.length)
-        flow.last = now
+        if end + flow.segments(1) > flow.edge:
+            flow.limited_at = now
         if flow.asked_at is not None and end > flow.asked:
             self._measure(flow, now)
 
@@ -224,10 +226,10 @@ class ReceiveWindow:
         return flow.highest + flow.segments(max(share, 0.0) / self._sharing(now))
 
     def _sharing(self, now: float) -> int:
-        """Return how many flows are active; counted anew now and then."""
+        """Return how many flows would send more if they might; counted anew now and then."""
         if now - self._busy_at > ACTIVE / 4:
             self._busy_at = now
-            self._busy = [flow for flow in self._flows.values() if now - flow.last < ACTIVE]
+            self._busy = [flow for flow in self._flows.values() if now - flow.limited_at < ACTIVE]
         return max(1, len(self._busy))
 
     def _open(self, header: TcpHeader, now: float) -> None:

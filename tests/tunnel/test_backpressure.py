@@ -141,6 +141,23 @@ def test_active_flows_share_what_the_paths_take() -> None:
     assert connection.acknowledge(end, now=3.0) == 20 * SEGMENT
 
 
+def test_requests_now_and_then_take_no_share() -> None:
+    paths = Paths(free=20)
+    connection = Connection(paths, scales=(0, 0))
+    connection.open()
+    other = Connection(paths, scales=(0, 0), port=81)
+    other.window = connection.window
+    other.open()
+    asked = end = FIRST
+    for number in range(20):
+        now = 0.2 * number
+        asked = other.data(1, now, asked)
+        other.acknowledge(asked, now=now)
+        end = connection.data(10, now, end)
+        room = connection.acknowledge(end, now=now)
+    assert room == 20 * SEGMENT
+
+
 def test_sequence_numbers_may_wrap() -> None:
     connection = Connection(Paths(free=20), scales=(0, 0))
     connection.open()
