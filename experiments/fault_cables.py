@@ -241,7 +241,7 @@ class Cables:
         self.in_loop(partial(self._delete, path))
 
     def _delete(self, path: int) -> None:
-        descriptor = self.taps[HOME, path]
+        descriptor = self.taps.pop((HOME, path))
         self.loop.remove_reader(descriptor)
         os.close(descriptor)
         self.cables[path, HOSTED].target = -1

@@ -89,6 +89,7 @@ def run(seconds: float, folder: Path) -> dict[str, object]:
 def test_neither_memory_nor_descriptors_grow() -> None:
     found = isolated("tests.soak.test_daemons_long", str(SECONDS), longest=SECONDS + PATIENCE)
     assert "error" not in found, found
+    print(found)
     assert found["transfers"] > 20
     assert found["whole"] == found["transfers"], found
     assert found["last"]["memory, kB"] <= MEMORY_ROOM * found["first"]["memory, kB"], found
