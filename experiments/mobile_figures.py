@@ -142,7 +142,9 @@ def frontier(swept: Mapping[str, Sequence[tuple[float, Row]]], others: Sequence[
         for number, (name, points) in enumerate(swept.items()):
             places = [(MS_PER_S * row["delay_p95_s"], row["fraction"]) for _, row in points]
             room.plot(*zip(*places, strict=True), "o-", color=COLOURS[number], ms=4, lw=1.2, label=f"{name}, by target")
-            for (target, _), place in zip(points, places, strict=True):
+            # Of the first line every target is told, of the others the ends: they lie close together.
+            told = range(len(points)) if not number else (0, len(points) - 1)
+            for place, target in ((places[index], points[index][0]) for index in told):
                 room.annotate(
                     f"{MS_PER_S * target:g} ms", place, xytext=(3, -9), textcoords="offset points", fontsize=SMALL
                 )
