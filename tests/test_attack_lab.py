@@ -24,6 +24,12 @@ from mpsim.tunnel.wire import encode
 HERE, THERE, MALLORY = scene.HERE, scene.THERE, scene.MALLORY
 
 
+@pytest.fixture(autouse=True)
+def plain_payloads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave what UDP carries as it is: another test may have taught Scapy the tunnel's header."""
+    monkeypatch.setattr(UDP, "payload_guess", [])
+
+
 def sealed(sequence: int, path: int = 0) -> bytes:
     """Return a data datagram with a key's number, whose tag nobody can make."""
     packet = Packet.from_bytes(bytes(IP(src="10.20.1.2", dst="10.20.2.2") / UDP() / bytes(40)))
