@@ -202,3 +202,13 @@ def test_the_table_has_medians_of_goodput_and_sums_of_what_was_refused() -> None
 def test_it_is_of_the_emulated_world(tmp_path: Path) -> None:
     with pytest.raises(InputError, match='--world: emulation is needed; given "simulation"'):
         experiment.run("simulation", tmp_path, quick=True)
+
+
+def test_a_segment_that_was_joined_and_cut_again_is_the_same_and_a_changed_one_is_not() -> None:
+    def segment(payload: bytes = b"inner", **fields: object) -> bytes:
+        return bytes(IP(src="10.20.1.2", dst="10.20.2.2", id=fields.pop("id", 1)) / TCP(seq=9, **fields) / payload)
+
+    known = evidence.identity(segment(flags="A"))
+    assert evidence.identity(segment(flags="PA", id=7)) == known
+    for other in (segment(b"INNER", flags="A"), segment(flags="FA"), segment(flags="A", ack=1)):
+        assert evidence.identity(other) != known

@@ -1,7 +1,9 @@
 """What captures prove: inner packets that nobody sent, packets that came out twice, and what the attacker was answered.
 
 The client's and the server's captures are compared packet by packet. A packet is known by all its bytes but those that
-a router changes: time to live, header checksum, and the options of a TCP SYN, whose MSS a portal may lower.
+a router changes (time to live, header checksum), a portal that lowers the MSS (the options of a TCP SYN) and one that
+joins segments which are cut apart again behind it: the identification, which says nothing of packets that are whole
+(RFC 6864), and of TCP's header PSH and the checksum that it enters.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from mpsim.headers import TCP, UDP
 from mpsim.tunnel.wire import is_handshake
 
 _ETHERNET = 14
-_SYN = 0x02
+_SYN, _PSH = 0x02, 0x08
 _UDP = 8
 
 
@@ -48,12 +50,16 @@ class Answers(NamedTuple):
 
 
 def identity(packet: bytes) -> bytes:
-    """Return what of an IPv4 packet a router does not change."""
+    """Return what of an IPv4 packet neither a router nor a portal changes."""
     header = (packet[0] & 0xF) * 4
-    kept = packet[:8] + packet[9:10] + packet[12:]
-    if packet[9] == TCP and len(packet) > header + 13 and packet[header + 13] & _SYN:
-        return packet[:8] + packet[9:10] + packet[12 : header + 12]
-    return kept
+    start = packet[:4] + packet[6:8] + packet[9:10]
+    if packet[9] != TCP or len(packet) < header + 20:
+        return start + packet[12:]
+    flags = packet[header + 13]
+    if flags & _SYN:
+        return start + packet[12 : header + 12]
+    head = packet[12 : header + 13] + bytes([flags & ~_PSH]) + packet[header + 14 : header + 16]
+    return start + head + packet[header + 18 :]
 
 
 def packets_of(path: Path) -> Iterable[bytes]:
