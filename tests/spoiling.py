@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -126,9 +126,8 @@ def inner_packet(random: Random) -> bytes:
     return head + rest + random.randbytes(size)
 
 
-def inner_packets(count: int) -> int:
-    """Parse inner packets with changes; return how many were packets all the same."""
-    random, right = Random("inner packets"), 0
+def accepted(random: Random, count: int) -> Iterator[tuple[bytes, Packet]]:
+    """Make inner packets, three of four with changes; yield those that are taken for packets all the same."""
     for number in range(count):
         data = inner_packet(random)
         if number % 4:
@@ -137,6 +136,13 @@ def inner_packets(count: int) -> int:
             packet = Packet.from_bytes(data)
         except ValueError:
             continue
+        yield data, packet
+
+
+def inner_packets(count: int) -> int:
+    """Parse inner packets with changes; return how many were packets all the same."""
+    right = 0
+    for data, packet in accepted(Random("inner packets"), count):
         right += 1
         assert packet.size == len(data)
         assert 0 <= packet.cls < CLASSES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from mpsim.tunnel.security.exchange import Exchange
 
 
-class Boundary:
+class Boundary(ABC):
     """An endpoint's side towards the network.
 
     rejected: how many datagrams were refused, by cause
@@ -32,9 +33,9 @@ class Boundary:
         self.rejected: Counter[str] = Counter() if guard is None else guard.rejected
         self._alarm = 0.0  # when the endpoint is to be called (s)
 
+    @abstractmethod
     def receive_datagram(self, datagram: Datagram, path: int, now: float) -> None:
         """Take a datagram that came in by path number `path`."""
-        raise NotImplementedError
 
     def to_bytes(self, datagram: Datagram) -> bytes | None:
         """Return a datagram as it leaves; None: there is no session to seal it by. To be asked once for each."""

@@ -166,11 +166,7 @@ class Dispatch:
                     return
                 if ingress.judges and ingress.refuses(queue, now):
                     continue
-                packet, sequence = ingress.take(queue)
-                if self._flows is not None:
-                    self._count(packet)
-                if self.trace is not None:
-                    self.trace.append((queue.cls, sequence, packet.entered))
+                packet, sequence = self._take(queue)
                 if choice.can_send(packet.size, now):
                     self._transmit(choice, packet, queue.cls, sequence, 0, now, now_us)
                 else:
@@ -178,6 +174,15 @@ class Dispatch:
             elif not self._send_copies(choice, queue, now, now_us):  # type: ignore[arg-type]  # the views are our paths
                 return
         self._note_idle()
+
+    def _take(self, queue: ClassQueue) -> tuple[Packet, int]:
+        """Take the packet whose turn it is from its queue; return it and its tunnel sequence."""
+        packet, sequence = self.ingress.take(queue)
+        if self._flows is not None:
+            self._count(packet)
+        if self.trace is not None:
+            self.trace.append((queue.cls, sequence, packet.entered))
+        return packet, sequence
 
     def _let_calls_pass(self, now: float, now_us: int) -> None:
         """Send what sparse classes have without asking windows: they are no load, and waiting is what hurts them."""
@@ -189,11 +194,7 @@ class Dispatch:
                 ready = [path for path in self.eligible if path.can_carry(size)]
                 if not ready:
                     return
-                packet, sequence = self.ingress.take(queue)
-                if self._flows is not None:
-                    self._count(packet)
-                if self.trace is not None:
-                    self.trace.append((queue.cls, sequence, packet.entered))
+                packet, sequence = self._take(queue)
                 self._transmit(fastest(ready, now), packet, queue.cls, sequence, 0, now, now_us)
 
     def _count(self, packet: Packet) -> None:
@@ -219,11 +220,7 @@ class Dispatch:
             return False
         if self.ingress.judges and self.ingress.refuses(queue, now):
             return True
-        packet, sequence = self.ingress.take(queue)
-        if self._flows is not None:
-            self._count(packet)
-        if self.trace is not None:
-            self.trace.append((queue.cls, sequence, packet.entered))
+        packet, sequence = self._take(queue)
         if len(chosen) > 1:
             self.repairs.ledger.expect(queue.cls, sequence, len(chosen))
         flags = 0

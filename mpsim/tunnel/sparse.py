@@ -38,11 +38,7 @@ class Sparse:
 
     def note(self, cls: int, size: int, now: float) -> bool:
         """Take note of a packet of `size` bytes; return whether its class is sparse."""
-        bucket = self._buckets.get(cls)
-        if bucket is None:
-            bucket = self._buckets[cls] = _Bucket(now)
-        bucket.tokens = min(BURST, bucket.tokens + (now - bucket.time) * self.rate / BITS_PER_BYTE)
-        bucket.time = now
+        bucket = self._refilled(cls, now)
         if bucket.tokens < size:
             bucket.dense_until = now + HOLD
         else:
@@ -51,8 +47,14 @@ class Sparse:
 
     def allows(self, cls: int, size: int, now: float) -> bool:
         """Return whether a packet of `size` bytes would leave its class sparse, without taking note of it."""
+        bucket = self._refilled(cls, now)
+        return now >= bucket.dense_until and size <= bucket.tokens
+
+    def _refilled(self, cls: int, now: float) -> _Bucket:
+        """Return a class's bucket with the tokens that it has by now."""
         bucket = self._buckets.get(cls)
         if bucket is None:
-            return size <= BURST
-        tokens = min(BURST, bucket.tokens + (now - bucket.time) * self.rate / BITS_PER_BYTE)
-        return now >= bucket.dense_until and size <= tokens
+            bucket = self._buckets[cls] = _Bucket(now)
+        bucket.tokens = min(BURST, bucket.tokens + (now - bucket.time) * self.rate / BITS_PER_BYTE)
+        bucket.time = now
+        return bucket

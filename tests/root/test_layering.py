@@ -24,16 +24,17 @@ def told_by(before: str, lines: str, folder: Path) -> str:
     """Run lines of both pages; return what they print."""
     whole, found, away = lines.partition(AWAY)
     assert found
-    return shell(before + whole + FRAGMENTS + away, folder).stdout
+    said = shell(before + whole + FRAGMENTS + away, folder).stdout
+    assert "1372 bytes fit" in said
+    assert "arrived whole" in said
+    assert "fragments 0" in said
+    return said
 
 
 def test_a_vpn_through_the_tunnel(tmp_path: Path) -> None:
     before, found, _ = lines_of("portal.md", "by hand").partition("# A transfer, ")
     assert found
     said = told_by(before, lines_of("layering.md", "through"), tmp_path)
-    assert "1372 bytes fit" in said
-    assert "arrived whole" in said
-    assert "fragments 0" in said
     received = int(next(line for line in said.splitlines() if line.count("\t") == 2).split("\t")[1])
     assert received > 10_000_000  # by WireGuard, and not beside it
     assert "there/dsl: down: dsl0: no carrier" in (tmp_path / "here.log").read_text()
@@ -43,9 +44,6 @@ def test_the_tunnel_through_vpns(tmp_path: Path) -> None:
     before, found, _ = lines_of("portal.md", "by hand").partition("# A key and ")
     assert found
     said = told_by(before, lines_of("layering.md", "below"), tmp_path)
-    assert "1372 bytes fit" in said
-    assert "arrived whole" in said
-    assert "fragments 0" in said
     assert "mode none" in said
     log = (tmp_path / "here.log").read_text()
     assert "there: inner packets of 1372 bytes at most" in log

@@ -126,13 +126,17 @@ def test_a_connection_whose_beginning_was_not_seen_is_left_alone() -> None:
     assert connection.acknowledge(connection.data(10)) == 0xFFFF
 
 
-def test_active_flows_share_what_the_paths_take() -> None:
-    paths = Paths(free=20)
-    connection = Connection(paths, scales=(0, 0))
-    connection.open()
-    other = Connection(paths, scales=(0, 0), port=81)
+def two(paths: Paths) -> tuple[Connection, Connection]:
+    """Return two connections through one portal."""
+    connection, other = Connection(paths, scales=(0, 0)), Connection(paths, scales=(0, 0), port=81)
     other.window = connection.window
+    connection.open()
     other.open()
+    return connection, other
+
+
+def test_active_flows_share_what_the_paths_take() -> None:
+    connection, other = two(Paths(free=20))
     other.data(1, now=1.0)
     end = connection.data(10, now=1.0)
     assert connection.acknowledge(end, now=1.0) == 10 * SEGMENT
@@ -142,12 +146,7 @@ def test_active_flows_share_what_the_paths_take() -> None:
 
 
 def test_requests_now_and_then_take_no_share() -> None:
-    paths = Paths(free=20)
-    connection = Connection(paths, scales=(0, 0))
-    connection.open()
-    other = Connection(paths, scales=(0, 0), port=81)
-    other.window = connection.window
-    other.open()
+    connection, other = two(Paths(free=20))
     asked = end = FIRST
     for number in range(20):
         now = 0.2 * number
