@@ -68,7 +68,7 @@ def measure(out: Path, quick: bool) -> list[dict[str, Any]]:
     return rows
 
 
-HEADINGS = ("set", "system", "beside", "fraction", "MOS heard", "MOS said", "call p95 ms", "request p95 ms")
+HEADINGS = ("set", "system", "beside", "fraction, all flows", "MOS heard", "MOS said", "call p95 ms", "request p95 ms")
 
 
 def lines_of(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:

@@ -6,8 +6,8 @@ or the sum. Three repetitions each; a case is met when their median is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -42,10 +42,9 @@ class Case:
     reference: Sequence[Table] = ()  # the links that are compared with, where it is not all
     cut: str | None = None  # the link that is lost and comes back
 
-    @property
-    def met(self) -> Callable[[float], bool]:
-        """Whether a value is good enough."""
-        return lambda value: value <= self.limit if self.measured in AT_MOST else value >= self.limit
+    def met(self, value: float) -> bool:
+        """Return whether a value is good enough."""
+        return value <= self.limit if self.measured in AT_MOST else value >= self.limit
 
 
 def link(rate: str, delay: str = "10ms", name: str = "first", **more: Any) -> dict[str, Any]:
@@ -100,22 +99,13 @@ def cases(folder: Path, quick: bool) -> list[Case]:
     return some if quick else [*CONSTANT, *recorded(folder), *UNEQUAL, *LOSSY, *CUT]
 
 
-@dataclass(slots=True)
-class Found:
-    """What came of one case."""
-
-    case: Case
-    values: list[float] = field(default_factory=list)
-
-    @property
-    def row(self) -> dict[str, Any]:
-        """The table's line; met is empty if no run is believed."""
-        head = {"case": self.case.name, "measured": self.case.measured, "limit": self.case.limit, "n": len(self.values)}
-        if not self.values:
-            return {**head, "median": None, "worst": None, "met": None}
-        middle = median(self.values)
-        worst = max(self.values) if self.case.measured in AT_MOST else min(self.values)
-        return {**head, "median": middle, "worst": worst, "met": self.case.met(middle)}
+def row_of(case: Case, values: Sequence[float]) -> dict[str, Any]:
+    """Give the table's line of a case; `met` is empty if no run is believed."""
+    row: dict[str, Any] = {"case": case.name, "measured": case.measured, "limit": case.limit, "n": len(values)}
+    if not values:
+        return {**row, "median": None, "worst": None, "met": None}
+    worst = max(values) if case.measured in AT_MOST else min(values)
+    return {**row, "median": median(values), "worst": worst, "met": case.met(median(values))}
 
 
 def trials_of(chosen: Sequence[Case], timing: Timing) -> list[Trial]:
@@ -171,13 +161,13 @@ def collect(chosen: Sequence[Case], outcomes: Sequence[Outcome]) -> list[dict[st
     by_place = {tuple(one.trial.labels.values()): one for one in outcomes}
     rows = []
     for case in chosen:
-        found = Found(case)
+        values = []
         for repetition in sorted({one.trial.labels["repetition"] for one in outcomes}):
             own, compared = (by_place.get((*_labels(case, role).values(), repetition)) for role in (OWN, COMPARED))
             value = value_of(case, own, compared) if own is not None and own.believed else None
             if value is not None:
-                found.values.append(value)
-        rows.append(found.row)
+                values.append(value)
+        rows.append(row_of(case, values))
     return rows
 
 
