@@ -54,7 +54,7 @@ _BRAID: Mapping[str, Any] = {
     "reorder": {"mode": "detect", "timeout": "400ms"},
     "repair": [
         "retransmit",
-        {"name": "reinject", "silence": 0.2, "age": 0.2},
+        {"name": "reinject", "silence": 0.08, "age": 0.2},
         {"name": "duplicate", "classes": ["udp", "expedited"], "wait": 0.05, "most": 256e3},
     ],
     "feedback": "fastest",

@@ -86,6 +86,8 @@ class Dispatch:
         self._flows: dict[object, int] | None = {} if scheduler.counts_flows else None
         self._patience = patience
         self._sparse = Sparse() if any(path.congestion.heeds_calls for path in paths) else None
+        for path in paths:
+            path.congestion.alone = len(paths) == 1
         self.repairs = repairs
         self._tell_repairs = any(type(repair).on_sent is not Repair.on_sent for repair in repairs.repairs)
         scheduler.attach(self, random)

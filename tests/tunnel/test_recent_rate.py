@@ -134,6 +134,14 @@ def test_the_queue_at_a_bottleneck_settles_at_the_delay_whatever_its_rate(rate: 
     assert max(queues) < 0.15
 
 
+def test_alone_it_keeps_twice_the_queue() -> None:
+    flow = Flow(delay=0.02, headroom=4, calm=0.5)
+    flow.controller.alone = True
+    assert flow.steady(0.0, 0.8, 0.002) == pytest.approx(45 + 8)
+    flow.controller.calls_until = 2.0
+    assert flow.steady(0.8, 1.5, 0.002) == pytest.approx(30 + 2)
+
+
 def test_a_call_calms_it() -> None:
     flow = Flow(delay=0.02, headroom=4, calm=0.5)
     flow.controller.calls_until = 0.9

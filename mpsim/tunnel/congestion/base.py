@@ -8,6 +8,7 @@ round-trip times; an algorithm only decides. One loss episode is recognised as i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 from mpsim.registry import Tunable
@@ -85,6 +86,7 @@ class CongestionController(Tunable, ABC):
     """Base of all algorithms. Parameters are keyword arguments, stored under the same name."""
 
     name: ClassVar[str]
+    positive: ClassVar[Sequence[str]] = ("initial_window", "minimum_window")
     # Whether its window counts while losses are repaired, too (Linux: cong_control); otherwise a TCP then comes down
     # to ssthresh in proportion (RFC 6937). For algorithms whose answer to a loss is not a lower ssthresh.
     keeps_window: ClassVar[bool] = False
@@ -95,6 +97,7 @@ class CongestionController(Tunable, ABC):
     srtt: float = 0.0  # s, as the last sample had it; kept by coupled algorithms, 0: not known
     siblings: Siblings | None = None  # set by the owner; coupled algorithms look at it
     heeds_calls: ClassVar[bool] = False  # whether it keeps a smaller queue while a call shares its path
+    alone: bool = False  # whether its path is the only one, so that no other waits for what is queued on it
     calls_until: float = 0.0  # s, until when one does, as far as the owner knows; only set where that is heeded
 
     def start(self, mss: int, now: float) -> None:

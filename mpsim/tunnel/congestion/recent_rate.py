@@ -10,7 +10,8 @@ Windows from a recent delivery rate are the idea of BBR (draft-ietf-ccwg-bbr) an
 (Winstein et al., NSDI 2013); this rule has neither phases nor a model.
 
 While a call shares the path `delay`, `cut`, `growth` and `headroom` shrink to their `calm` part: a call
-suffers by a queue more than a bulk flow by a smaller window; and a burst is then not counted whole.
+suffers by a queue more than a bulk flow by a smaller window; and a burst is then not counted whole. On a tunnel's only
+path they are twice as large: no packet of another path waits there for what is queued.
 
 A queue that stays beyond `cut` proves that the rate has fallen: what was counted before is forgotten. Memory does not
 age while nothing arrives, so that a path that was silent goes on as before; it ages slowly while the window is not
@@ -35,6 +36,7 @@ BURSTY = 0.05  # s of silence, from which on a link counts as one that serves in
 LONGEST_SILENCE = 0.3  # s; a longer one is an outage, and says nothing about the next bursts
 SILENCE_MEMORY = 1.0  # s
 CALMER = 0.6  # of `calm` where a link serves in bursts: what a call finds waiting there costs it another silence
+ALONE = 2.0  # of `delay`, `cut`, `growth` and `headroom` on a tunnel's only path
 HALF = 0.5  # of a silence is what a packet waits for its end in the mean
 SAMPLES = 4  # in a row that show a queue beyond `delay` end the beginning (as HyStart++, RFC 9406, wants several)
 BASE_AGE = 10.0  # a least round trip older than this (s) is measured anew (BBR's min RTT window)
@@ -58,6 +60,7 @@ class RecentRate(CongestionController):
     """
 
     name = "recent-rate"
+    positive = ("memory",)
     keeps_window = True
     heeds_calls = True
 
@@ -66,7 +69,7 @@ class RecentRate(CongestionController):
         *,
         delay: float = 0.02,
         memory: float = 0.2,
-        cut: float = 0.1,
+        cut: float = 0.12,
         growth: float = 0.3,
         headroom: float = 1,
         calm: float = 0.3,
@@ -100,13 +103,14 @@ class RecentRate(CongestionController):
     def on_acked(self, sample: AckSample) -> None:
         if sample.rtt is None:
             return
-        self._update_base(sample, sample.rtt)
+        usual = ALONE if self.alone else 1.0
+        self._update_base(sample, sample.rtt, usual * self.delay)
         arrived = sample.now if sample.one_way_delay is None else sample.sent_time + sample.one_way_delay
         if self._arrivals:
             arrived = max(arrived, self._arrivals[-1][0])
         silence = self._silence(arrived, sample)
         calls = sample.now < self.calls_until
-        part = self._part(silence) if calls else 1.0
+        part = self._part(silence) if calls else usual
         queue = self._queue(sample, sample.rtt)
         standing = self._queues.update(arrived, queue)
         count = self._count(arrived, sample, self._base + part * self.delay, whole=not calls)
@@ -167,7 +171,7 @@ class RecentRate(CongestionController):
         self._least_delay = min(self._least_delay, delay)
         return delay - self._least_delay
 
-    def _update_base(self, sample: AckSample, rtt: float) -> None:
+    def _update_base(self, sample: AckSample, rtt: float, room: float) -> None:
         now = sample.now
         if self._drain_from is not None and sample.sent_time > self._drain_from:
             self._drain_from = None
@@ -175,7 +179,7 @@ class RecentRate(CongestionController):
         if rtt <= self._base:
             self._base = rtt
             self._base_time = now
-        if rtt <= NEAR * (self._base + self.delay):
+        if rtt <= NEAR * (self._base + room):
             self._near_time = now
         stale = now - self._base_time > BASE_AGE or now - self._near_time > OUT_OF_REACH
         if stale and self._drain_from is None and sample.cwnd_limited:
