@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 T = TypeVar("T")
 Spec = str | Mapping[str, Any]
@@ -60,7 +60,12 @@ class Description:
 
 
 class Tunable:
-    """Base of what has parameters: its repr recreates it."""
+    """Base of what has parameters: its repr recreates it.
+
+    A parameter that is a number is never below 0, unless its default is.
+    """
+
+    positive: ClassVar[Sequence[str]] = ()  # parameters that are not 0 either; a derived class adds its own
 
     def __repr__(self) -> str:
         parameters = [f"{name}={getattr(self, name)!r}" for name in parameters_of(type(self))]
@@ -188,6 +193,11 @@ def parameters_of(found: type) -> dict[str, Any]:
     return own
 
 
+def may_be_zero(found: type, parameter: str) -> bool:
+    """Say whether a parameter that is a number may be 0."""
+    return not any(parameter in vars(one).get("positive", ()) for one in found.__mro__)
+
+
 def parameter_docs(found: type) -> dict[str, str]:
     """Give the line of documentation of each parameter of a class that has one, with its unit."""
     lines: dict[str, str] = {}
@@ -245,7 +255,7 @@ def _parameter_problems(found: type, given: Mapping[str, Any]) -> list[str]:
     problems = [unknown("parameter", key, known) for key in given if key not in known]
     for key, value in given.items():
         if key in known:
-            problems += _type_problem(key, value, known[key])
+            problems += _type_problem(key, value, known[key]) or _range_problem(found, key, value, known[key])
     return problems
 
 
@@ -256,3 +266,12 @@ def _type_problem(key: str, value: Any, default: Any) -> Sequence[str]:
     if wanted is None or (isinstance(value, wanted) and isinstance(value, bool) == isinstance(default, bool)):
         return []
     return [f"{key} must be of the kind {type(default).__name__}, like its default {default!r}; given {value!r}"]
+
+
+def _range_problem(found: type, key: str, value: Any, default: Any) -> Sequence[str]:
+    numbers = (int, float)
+    if not isinstance(value, numbers) or (isinstance(default, numbers) and default < 0):
+        return []
+    if value <= 0 and not may_be_zero(found, key):
+        return [f"{key} must be above 0; given {value!r}"]
+    return [f"{key} must be at least 0; given {value!r}"] if value < 0 else []

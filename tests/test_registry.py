@@ -24,6 +24,8 @@ class Circle(Shape):
         sides: how many, count
     """
 
+    positive = ("sides",)
+
     def __init__(self, colour: str = "red", *, radius: float = 1.0, sides: int = 0, seed: int) -> None:
         self.colour, self.radius, self.sides, self.seed = colour, radius, sides, seed
 
@@ -107,6 +109,8 @@ def test_unknown_name_suggests_the_nearest(shapes: Registry[Shape]) -> None:
         ({"name": "circle", "radius": True}, "radius must be of the kind float"),
         ({"name": "circle", "radius": float("nan")}, "radius must be finite"),
         ({"name": "circle", "sides": 1.5}, "sides must be of the kind int"),
+        ({"name": "circle", "radius": -1}, "radius must be at least 0; given -1"),
+        ({"name": "circle", "sides": 0}, "sides must be above 0; given 0"),
         ({"radius": 1}, 'the key "name"'),
         ("dict", "class derived from Shape"),
         ("none.py:Square", 'cannot read "none.py"'),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pickle
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
-from mpsim.registry import parameter_docs, parameters_of
+from mpsim.registry import may_be_zero, parameter_docs, parameters_of
 
 # What a parameter's line ends with, before a source in brackets.
 UNITS = re.compile(
@@ -27,7 +28,7 @@ def demand(kept: bool, sentence: str) -> None:
 
 
 def variants(found: type) -> list[dict[str, Any]]:
-    """Return parameters to create the class with: none, and each one changed a little."""
+    """Return parameters to create the class with: none, each one changed a little, and 0 where that is allowed."""
     changed: list[dict[str, Any]] = [{}]
     for name, default in parameters_of(found).items():
         if isinstance(default, bool):
@@ -36,7 +37,18 @@ def variants(found: type) -> list[dict[str, Any]]:
             changed.append({name: default + 1})
         elif isinstance(default, float):
             changed.append({name: default * 0.9})
-    return changed
+    return changed + [given for given in _zeros(found) if given not in changed]
+
+
+def _zeros(found: type) -> list[dict[str, Any]]:
+    zeros: list[dict[str, Any]] = []
+    for name, default in parameters_of(found).items():
+        if isinstance(default, bool) or not isinstance(default, int | float) or not may_be_zero(found, name):
+            continue
+        with suppress(ValueError):  # the class refuses it itself
+            found(**{name: type(default)()})
+            zeros.append({name: type(default)()})
+    return zeros
 
 
 def is_documented(found: type) -> None:

@@ -28,6 +28,7 @@ class C2Tcp(Cubic):
     """
 
     name = "c2tcp"
+    positive = ("setpoint",)
 
     def __init__(
         self,

@@ -36,6 +36,7 @@ class Copa(CongestionController):
     """
 
     name = "copa"
+    positive = ("delta",)
     keeps_window = True
 
     def __init__(

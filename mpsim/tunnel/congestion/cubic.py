@@ -20,6 +20,7 @@ class Cubic(CongestionController):
     """
 
     name = "cubic"
+    positive = ("c",)
 
     def __init__(
         self,

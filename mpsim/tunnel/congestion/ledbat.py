@@ -32,6 +32,7 @@ class Ledbat(NewReno):
     """
 
     name = "ledbat"
+    positive = ("target",)
 
     def __init__(
         self,

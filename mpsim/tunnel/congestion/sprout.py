@@ -37,6 +37,7 @@ class Sprout(CongestionController):
     """
 
     name = "sprout"
+    positive = ("tick", "look_ahead", "doubt", "max_rate", "bins")
     keeps_window = True
 
     def __init__(

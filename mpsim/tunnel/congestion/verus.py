@@ -50,6 +50,7 @@ class Verus(CongestionController):
     """
 
     name = "verus"
+    positive = ("epoch", "delta2")
     keeps_window = True
 
     def __init__(

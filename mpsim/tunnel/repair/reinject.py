@@ -27,6 +27,7 @@ class Reinject(Repair):
     """
 
     name = "reinject"
+    positive = ("silence", "least")
 
     def __init__(
         self,

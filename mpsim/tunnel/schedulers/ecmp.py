@@ -21,6 +21,7 @@ class Ecmp(Scheduler):
     """
 
     name = "ecmp"
+    positive = ("queue",)
 
     def __init__(self, *, weights: Sequence[int] = (), queue: int = 150_000) -> None:
         self.weights = weights

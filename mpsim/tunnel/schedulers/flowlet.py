@@ -27,6 +27,7 @@ class Flowlet(Scheduler):
     """
 
     name = "flowlet"
+    positive = ("queue",)
 
     def __init__(self, *, gap: float = 0.0, margin: float = 0.005, queue: int = 150_000) -> None:
         self.gap = gap

@@ -29,6 +29,7 @@ class LinuxDefault(Scheduler):
     """
 
     name = "linux-default"
+    positive = ("burst", "send_buffer")
 
     def __init__(self, *, burst: int = 65428, send_buffer: float = 6.0) -> None:
         self.burst = burst

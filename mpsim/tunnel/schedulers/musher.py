@@ -42,6 +42,7 @@ class Musher(Scheduler):
     """
 
     name = "musher"
+    positive = ("burst", "interval")
 
     def __init__(
         self,
