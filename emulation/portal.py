@@ -91,6 +91,7 @@ class Portal:
         self._sent = [0] * len(self._channels)
         # Bin start, path, cwnd, srtt, up, weight where the scheduler has one.
         self._series: list[tuple[float, int, float, float, float, float | None]] = []
+        self._held: list[tuple[float, int]] = []  # bin start, bytes in the reorder buffers at its end
         self._snapshots: list[dict[str, Any]] = []
         self._srtt: list[list[float]] = [[] for _ in self._channels]
 
@@ -207,6 +208,7 @@ class Portal:
             self._series.append((now - BIN, path.index, path.cwnd, path.srtt, float(path.up), weight))
             if measured and path.srtt:
                 self._srtt[path.index].append(path.srtt)
+        self._held.append((now - BIN, self.endpoint.incoming.waiting_bytes()))
         self._drain_traces()
 
     def _drain_traces(self) -> None:
@@ -258,6 +260,7 @@ class Portal:
             "lag_s": self._loop.lag(self._begin, self._end),
             "srtt_s": self._srtt,
             "series": self._series,
+            "held": self._held,
         }
 
     def close(self, folder: Path) -> None:

@@ -15,7 +15,7 @@ from mpsim.access_links import capacity_of
 from mpsim.metrics import DelayHistogram
 from mpsim.result import SeriesRow
 from mpsim.scenario import Scenario
-from mpsim.summary import rejected_row
+from mpsim.summary import REORDER_BYTES, rejected_row, reorder_row
 from mpsim.units import BITS_PER_BYTE
 
 SENDS = {at.LOCAL: "outbound", at.REMOTE: "inbound"}
@@ -115,6 +115,14 @@ def series(scenario: Scenario, records: Mapping[str, Any]) -> Iterable[SeriesRow
             for index, spec in enumerate(scenario.link):
                 samples = [row for row in records["programs"][side]["series"] if row[1] == index and row[0] < last]
                 yield from _path_series(f"path/{spec.name}", SENDS[side], samples)
+        yield from _held(records, last)
+
+
+def _held(records: Mapping[str, Any], last: float) -> Iterable[SeriesRow]:
+    for side in reversed(at.PORTALS):
+        for when, held in records["programs"][side]["held"]:
+            if when < last:
+                yield (round(when, 1), "tunnel", SENDS[at.other(side)], REORDER_BYTES, float(held))
 
 
 def _path_series(entity: str, direction: str, samples: list[list[Any]]) -> Iterable[SeriesRow]:
@@ -140,6 +148,7 @@ def tunnel_row(scenario: Scenario, records: Mapping[str, Any], folder: Path) -> 
         "duplicates_ratio": sum(total["duplicates"] for total in totals) / delivered if delivered else None,
         "overhead_ratio": sent / inner - 1 if inner else None,
         "in_order_delay_s": in_order_delays(folder, begin, end).summary(50, 95, 99),
+        "reorder_bytes": reorder_row(_held(records, end - 1e-6), begin, end),
         "rejected": rejected_row(total["rejected"] for total in totals),
         "ingress_drops": sum(total["ingress_drops"] for total in totals),
         "recovered_packets": sum(total["recovered_packets"] for total in totals),

@@ -170,13 +170,13 @@ def _head(timing: Timing, chosen: Sequence[sets.LinkSet], missing: Sequence[str]
 
 HEADINGS = (
     "inner", "way back", "sets", "n", "system", "fraction", "worst", "benefit", "p50 ms", "p95 ms", "p99 ms",
-    "in order p95 ms", "out of order", "duplicates",
+    "in order p95 ms", "held p95 kB", "out of order", "duplicates",
 )  # fmt: skip
 NOTE = (
     "Fraction: payload over what framing leaves of the summed capacity; the oracle has 1. Worst: of the sets. Benefit: "
     "0 is the best single link, 1 the sum. p50 to p99: from sender to receiver, data alone; in order: from the "
-    "tunnel's ingress to its release, acknowledgements on their way back among them. Out of order: of the packets "
-    "that reach the host's TCP; duplicates: of those that reach the tunnel's end."
+    "tunnel's ingress to its release, acknowledgements on their way back among them. Held: by the reorder buffers. Out "
+    "of order: of the packets that reach the host's TCP; duplicates: of those that reach the tunnel's end."
 )
 
 
@@ -187,6 +187,7 @@ def _cells_of(summary: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
             *(number(row[key], 1, 3) for key in ("fraction", "worst_fraction", "benefit")),
             *(number(row[f"delay_{part}_s"], 1e3, 0) for part in ("p50", "p95", "p99")),
             number(row["tunnel_in_order_p95_s"], 1e3, 0),
+            number(row["reorder_p95_bytes"], 1e-3, 0),
             *(_percent(row[key]) for key in ("out_of_order", "duplicates")),
         )
         for row in summary

@@ -1,7 +1,7 @@
 """A few cells of the mobile experiment with real TCP between real interfaces, beside their simulation.
 
-Three pairs of LTE links, 20 ms one way, 300 kB of queue, the way back on its own trace where there is one; and two
-links of 8 Mbit/s that lose 1 % both ways. The inner flow is the kernel's CUBIC; in each cell our tunnel stands beside
+Four pairs of LTE links, 20 ms one way, 300 kB of queue, the way back on its own trace where there is one (both pairs of
+which both ways back were recorded are among them); and two links of 8 Mbit/s that lose 1 % both ways. The inner flow is the kernel's CUBIC; in each cell our tunnel stands beside
 the kernel's Multipath TCP on the same links. Where no recordings are at hand the pairs are shipped ones.
 
 Criteria: the fraction of the sum within 7 points of the simulation's, and `valid`; goodput above Multipath TCP's in the
@@ -24,7 +24,7 @@ from mpsim.worlds import SIMULATION
 FULL = Timing(warmup=5.0, duration=60.0, repetitions=1)
 QUICK = Timing(warmup=2.0, duration=10.0, repetitions=1)
 DELAY, QUEUE = "20ms", "300kB"
-RECORDED = ("verizon@0 + att@0", "verizon@0 + tmobile@0", "att@100 + tmobile@60")
+RECORDED = ("verizon@0 + att@0", "verizon@0 + tmobile@0", "att@100 + tmobile@60", "verizon@70 + att@300")
 DRAWN = ("driving a + b", "driving b + c", "Wi-Fi + LTE, walking")
 LOSSY = "8+8 Mbit/s, 1 % loss"
 LOSSY_LINKS = tuple({"name": name, "rate": "8Mbit", "delay": "10ms", "loss": 0.01} for name in ("first", "second"))

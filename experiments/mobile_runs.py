@@ -115,14 +115,15 @@ def row_of(outcome: Outcome) -> dict[str, Any]:
         "benefit": aggregation_benefit(goodput, usable),
         **{f"delay_{part}_s": outcome.number(f"flow.{FLOW}.one_way_delay_s.{part}") for part in ("p50", "p95", "p99")},
         "tunnel_in_order_p95_s": outcome.number("tunnel.in_order_delay_s.p95"),
+        "reorder_p95_bytes": outcome.number("tunnel.reorder_bytes.p95"),
         "out_of_order": outcome.number(f"flow.{FLOW}.out_of_order_ratio"),
         "duplicates": outcome.number("tunnel.duplicates_ratio"),
     }
 
 
 NUMBERS = (
-    "fraction", "benefit", "delay_p50_s", "delay_p95_s", "delay_p99_s", "tunnel_in_order_p95_s", "out_of_order",
-    "duplicates",
+    "fraction", "benefit", "delay_p50_s", "delay_p95_s", "delay_p99_s", "tunnel_in_order_p95_s",
+    "reorder_p95_bytes", "out_of_order", "duplicates",
 )  # fmt: skip
 
 

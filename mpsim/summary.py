@@ -7,10 +7,12 @@ from typing import Any
 
 from mpsim.access_links import capacity_of
 from mpsim.build import DATA_SEQUENCE_SIGNAL, DIRECTIONS, OUTER_MTU, Direction, framing_limit, is_multipath
-from mpsim.metrics import BIN, aggregate, failover_row
+from mpsim.metrics import BIN, aggregate, failover_row, percentiles
 from mpsim.network.link import Link
 from mpsim.result import SeriesRow
 from mpsim.scenario import FlowSpec, Scenario
+
+REORDER_BYTES = "reorder_bytes"  # of series.csv: what the reorder buffers at one end hold
 
 
 def rejected_row(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
@@ -20,6 +22,18 @@ def rejected_row(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
         for cause, number in count.items():
             row[cause if cause in row else "malformed"] += number
     return row
+
+
+def reorder_row(rows: Iterable[SeriesRow], begin: float, end: float) -> dict[str, float] | None:
+    """Return `tunnel.reorder_bytes`: what all reorder buffers together hold at the ends of bins in [begin, end).
+
+    Resequencer occupancy, as RFC 5236's buffer-occupancy density counts it for each arrival, here in bytes and by time.
+    """
+    held: dict[float, float] = {}
+    for when, _, _, metric, value in rows:
+        if metric == REORDER_BYTES and begin - BIN / 2 < when < end - BIN / 2:
+            held[when] = held.get(when, 0.0) + value
+    return percentiles(list(held.values()), 50, 95, 99)
 
 
 def flow_limit(scenario: Scenario, flow: FlowSpec) -> float:

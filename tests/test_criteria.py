@@ -14,7 +14,7 @@ from experiments.criteria import CRITERIA
 from experiments.criteria.added_delay import OURS as TUNNEL
 from experiments.criterion import Criterion, Runs, Status
 from experiments.reproduce import FULL, QUICK
-from tests.evaluating import EFFORT, Curves, Labels, made_up
+from evaluating import EFFORT, Curves, Labels, made_up
 
 BY_NAME = {one.name: one for one in CRITERIA}
 HEADERS = 0.92  # what framing leaves, about

@@ -17,8 +17,8 @@ from experiments.reproduce import choose
 from experiments.targets import differences, targets
 from mpsim.errors import InputError
 from mpsim.worlds import Check
-from tests.commanding import Mpsim
-from tests.evaluating import Labels, made_up
+from commanding import Mpsim
+from evaluating import Labels, made_up
 
 
 def share(fraction: float) -> object:

@@ -12,7 +12,7 @@ from mpsim.scenario import Scenario
 from mpsim.sim.flows import Flow
 from mpsim.sim.recorder import Recorder
 from mpsim.sim.wiring import PortalStation
-from mpsim.summary import aggregation_rows, failover_rows, rejected_row
+from mpsim.summary import REORDER_BYTES, aggregation_rows, failover_rows, rejected_row, reorder_row
 
 
 def outcome(
@@ -39,7 +39,7 @@ def outcome(
     parts = {
         "flows": [flow.row() for flow in flows],
         "links": links,
-        "tunnel": _tunnel_row(recorder, portals) if portals else None,
+        "tunnel": _tunnel_row(scenario, recorder, portals) if portals else None,
         "paths": [record.row() for record in recorder.paths],
         "aggregation": aggregation_rows(scenario, {flow.spec.name: flow.goodput for flow in flows}),
         "failovers": failover_rows(scenario, rows, lost),
@@ -64,7 +64,8 @@ def _link_rows(scenario: Scenario, recorder: Recorder, wires: Sequence[tuple[int
     return rows
 
 
-def _tunnel_row(recorder: Recorder, portals: Sequence[PortalStation]) -> dict[str, Any]:
+def _tunnel_row(scenario: Scenario, recorder: Recorder, portals: Sequence[PortalStation]) -> dict[str, Any]:
+    begin, end = scenario.warmup, scenario.warmup + scenario.duration
     differences = [record.difference for record in recorder.paths]
     data = sum(difference[0] for difference in differences)
     inner = sum(portal.endpoint.incoming.delivered_packets for portal in portals)
@@ -76,6 +77,7 @@ def _tunnel_row(recorder: Recorder, portals: Sequence[PortalStation]) -> dict[st
         "duplicates_ratio": duplicates / inner if inner else None,
         "overhead_ratio": total_bytes / inner_bytes - 1 if inner_bytes else None,
         "in_order_delay_s": recorder.in_order.summary(50, 95, 99),
+        "reorder_bytes": reorder_row(recorder.rows_of(REORDER_BYTES), begin, end),
         "rejected": rejected_row(portal.endpoint.rejected for portal in portals),
         "ingress_drops": sum(portal.endpoint.ingress.drops for portal in portals),
         "recovered_packets": sum(portal.endpoint.incoming.recovered_packets for portal in portals),

@@ -10,13 +10,14 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
-from mpsim.build import Direction
+from mpsim.build import DIRECTIONS, Direction
 from mpsim.hosts.mptcp import Subflow
 from mpsim.metrics import BIN, DelayHistogram
 from mpsim.network.link import Link
 from mpsim.result import SeriesRow
 from mpsim.sim.flows import Flow
 from mpsim.sim.records import Counted, LinkRecord, PathRecord
+from mpsim.summary import REORDER_BYTES
 from mpsim.tunnel.endpoint import Endpoint
 from mpsim.tunnel.schedulers.base import PathView, Scheduler
 from mpsim.units import BITS_PER_BYTE
@@ -111,6 +112,8 @@ class Recorder:
         for path in endpoint.paths:
             self._add_path(PathRecord(path, direction))
         self._add_weights(endpoint, direction)
+        (other,) = set(DIRECTIONS) - {direction}
+        self._add("tunnel", other, REORDER_BYTES, lambda _: float(endpoint.incoming.waiting_bytes()))
 
     def _add_weights(self, endpoint: Endpoint, direction: Direction) -> None:
         scheduler = endpoint.dispatch.scheduler
@@ -169,7 +172,15 @@ class Recorder:
 
     def rows(self) -> Rows:
         """Return series.csv."""
-        return Rows([(series.entity, series.direction, series.metric, series.values) for series in self.series])
+        return _rows(self.series)
+
+    def rows_of(self, metric: str) -> Rows:
+        """Return those of its rows that tell of a metric."""
+        return _rows([series for series in self.series if series.metric == metric])
+
+
+def _rows(found: Sequence[Series]) -> Rows:
+    return Rows([(series.entity, series.direction, series.metric, series.values) for series in found])
 
 
 def _flow_rate(flow: Flow) -> Callable[[float], float]:

@@ -68,6 +68,10 @@ class Incoming:
         self.trace: list[tuple[int, int, float]] | None = None  # (class, tunnel sequence, time of release)
         self.duplicates = self.received_data = self.delivered_packets = self.recovered_packets = 0
 
+    def waiting_bytes(self) -> int:
+        """Return what the reorder buffers hold (bytes)."""
+        return sum(buffer.occupancy_bytes for buffer in self.reorder.values())
+
     def restart(self) -> None:
         """Begin anew: the other end has."""
         self.receivers = [PathReceiver(negative=self._negative) for _ in self.receivers]

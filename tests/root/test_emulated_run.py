@@ -40,6 +40,7 @@ def test_two_equal_links(two_equal: Scenario, tmp_path: Path) -> None:
     assert {link["capacity_bps"] for link in data["links"]} == {8e6}
     assert data["tunnel"]["rejected"] == {"malformed": 0, "forged": 0, "replayed": 0}
     assert data["tunnel"]["in_order_delay_s"]["p50"] > 0.010
+    assert set(data["tunnel"]["reorder_bytes"]) == {"p50", "p95", "p99"}
     assert all(path["datagrams"] > 0 for path in data["paths"])
     assert {path["direction"] for path in data["paths"]} == {"inbound", "outbound"}
     seen = same_addresses(tmp_path / CLIENT_CAPTURE, tmp_path / SERVER_CAPTURE)
@@ -53,7 +54,7 @@ def test_two_equal_links(two_equal: Scenario, tmp_path: Path) -> None:
         captured = sum(1 for _ in read_pcap(tmp_path / f"link-{link['name']}-{link['direction']}.pcap"))
         assert captured == total["delivered_packets"]
     metrics = {row[3] for row in result.rows}
-    assert metrics == {"throughput_bps", "arrived_bps", "queue_bytes", "up", "cwnd_bytes", "srtt_s"}
+    assert metrics == {"throughput_bps", "arrived_bps", "queue_bytes", "up", "cwnd_bytes", "srtt_s", "reorder_bytes"}
     # iperf3 counts the same from its own side: the whole flow, so more than its measured part.
     received = data["emulation"]["iperf3"][0]["received"]["bytes"]
     assert received >= flow["goodput_bps"] * 2 / 8

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulating import link, simulate, tcp
+from simulating import link, simulate, tcp
 
 TRACES = Path(__file__).parents[2] / "experiments" / "traces"
 BRAID = {"system": "braid"}
