@@ -23,6 +23,18 @@ class InOrder:
     def receive(self, number: int, sent: float, now: float) -> None:
         """Take note of a packet."""
         waiting = self._waiting
+        if waiting and waiting[-1][0] > number:
+            self._insert(number, sent, now)
+        else:
+            waiting.append((number, sent, now))
+        known = now - MEMORY
+        while waiting and waiting[0][1] < known:  # `_settle`, for every packet
+            _, early, at = waiting.popleft()
+            self.delays.append(at - early)
+
+    def _insert(self, number: int, sent: float, now: float) -> None:
+        """Take note of a packet that others overtook: they are in order only now."""
+        waiting = self._waiting
         overtaken = []
         while waiting and waiting[-1][0] > number:
             overtaken.append(waiting.pop())
@@ -30,8 +42,6 @@ class InOrder:
         while overtaken:
             later, its_time, _ = overtaken.pop()
             waiting.append((later, its_time, now))
-        while waiting and waiting[0][1] < now - MEMORY:
-            self._settle()
 
     def _settle(self) -> None:
         _, sent, at = self._waiting.popleft()
