@@ -1,8 +1,9 @@
 """A few cells of the mobile experiment with real TCP between real interfaces, beside their simulation.
 
 Four pairs of LTE links, 20 ms one way, 300 kB of queue, the way back on its own trace where there is one (both pairs of
-which both ways back were recorded are among them); and two links of 8 Mbit/s that lose 1 % both ways. The inner flow is the kernel's CUBIC; in each cell our tunnel stands beside
-the kernel's Multipath TCP on the same links. Where no recordings are at hand the pairs are shipped ones.
+which both ways back were recorded are among them); and two links of 8 Mbit/s that lose 1 % both ways. The inner flow is
+the kernel's CUBIC; in each cell our tunnel stands beside the kernel's Multipath TCP on the same links. Where no
+recordings are at hand the pairs are shipped ones.
 
 Criteria: the fraction of the sum within 7 points of the simulation's, and `valid`; goodput above Multipath TCP's in the
 mean over the pairs, and at least 1.3 times it where links lose.

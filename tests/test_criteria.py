@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from evaluating import EFFORT, Curves, Labels, made_up
 
 from experiments import cells, hostile_simulation
 from experiments.criteria import CRITERIA
 from experiments.criteria.added_delay import OURS as TUNNEL
 from experiments.criterion import Criterion, Runs, Status
 from experiments.reproduce import FULL, QUICK
-from evaluating import EFFORT, Curves, Labels, made_up
 
 BY_NAME = {one.name: one for one in CRITERIA}
 HEADERS = 0.92  # what framing leaves, about

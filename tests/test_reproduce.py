@@ -7,6 +7,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from commanding import Mpsim
+from evaluating import Labels, made_up
 
 from experiments import cells, reproduce
 from experiments.criteria import CRITERIA
@@ -17,8 +19,6 @@ from experiments.reproduce import choose
 from experiments.targets import differences, targets
 from mpsim.errors import InputError
 from mpsim.worlds import Check
-from commanding import Mpsim
-from evaluating import Labels, made_up
 
 
 def share(fraction: float) -> object:

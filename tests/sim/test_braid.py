@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from simulating import link, simulate, tcp
 
 TRACES = Path(__file__).parents[2] / "experiments" / "traces"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import pytest
 from scapy.layers.inet import IP, TCP
 from scapy.packet import Raw
+from simulating import links, simulate, tcp
 
 from mpsim.tunnel.backpressure import ReceiveWindow
 from mpsim.tunnel.inner_tcp import tcp_header
 from mpsim.tunnel.packet import Packet
-from simulating import links, simulate, tcp
 
 SERVER, CLIENT = "10.0.0.1", "10.0.0.2"
 SEGMENT = 1000
