@@ -36,6 +36,7 @@ BURSTY = 0.05  # s of silence, from which on a link counts as one that serves in
 LONGEST_SILENCE = 0.3  # s; a longer one is an outage, and says nothing about the next bursts
 SILENCE_MEMORY = 1.0  # s
 CALMER = 0.6  # of `calm` where a link serves in bursts: what a call finds waiting there costs it another silence
+CALL_CUT = 0.1  # s, what `cut` is at most while a call shares the path, before its `calm` part is taken
 ALONE = 2.0  # of `delay`, `cut`, `growth` and `headroom` on a tunnel's only path
 HALF = 0.5  # of a silence is what a packet waits for its end in the mean
 SAMPLES = 4  # in a row that show a queue beyond `delay` end the beginning (as HyStart++, RFC 9406, wants several)
@@ -114,7 +115,8 @@ class RecentRate(CongestionController):
         queue = self._queue(sample, sample.rtt)
         standing = self._queues.update(arrived, queue)
         count = self._count(arrived, sample, self._base + part * self.delay, whole=not calls)
-        if standing > part * self.cut + (0.0 if calls else HALF * silence):
+        allowed = part * min(self.cut, CALL_CUT) if calls else part * self.cut + HALF * silence
+        if standing > allowed:
             self._counts = WindowedMax(self.memory)
         most = self._counts.update(self._age, count)
         if self.cwnd < self.ssthresh:
