@@ -148,7 +148,7 @@ def tunnel_row(scenario: Scenario, records: Mapping[str, Any], folder: Path) -> 
         "duplicates_ratio": sum(total["duplicates"] for total in totals) / delivered if delivered else None,
         "overhead_ratio": sent / inner - 1 if inner else None,
         "in_order_delay_s": in_order_delays(folder, begin, end).summary(50, 95, 99),
-        "reorder_bytes": reorder_row(_held(records, end - 1e-6), begin, end),
+        "reorder_bytes": reorder_row(_held(records, end), begin, end),
         "rejected": rejected_row(total["rejected"] for total in totals),
         "ingress_drops": sum(total["ingress_drops"] for total in totals),
         "recovered_packets": sum(total["recovered_packets"] for total in totals),

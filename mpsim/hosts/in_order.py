@@ -28,7 +28,7 @@ class InOrder:
         else:
             waiting.append((number, sent, now))
         known = now - MEMORY
-        while waiting and waiting[0][1] < known:  # `_settle`, for every packet
+        while waiting and waiting[0][1] < known:
             _, early, at = waiting.popleft()
             self.delays.append(at - early)
 
@@ -43,11 +43,7 @@ class InOrder:
             later, its_time, _ = overtaken.pop()
             waiting.append((later, its_time, now))
 
-    def _settle(self) -> None:
-        _, sent, at = self._waiting.popleft()
-        self.delays.append(at - sent)
-
     def finish(self) -> None:
         """Settle what nothing will come before any more."""
-        while self._waiting:
-            self._settle()
+        self.delays.extend(at - sent for _, sent, at in self._waiting)
+        self._waiting.clear()

@@ -62,6 +62,6 @@ def test_interfaces_that_go_and_come_and_portals_that_restart(tmp_path: Path) ->
     for what in ("one cable", "made anew", "another address", "remote restarted", "local restarted"):
         assert what in said
     log = (tmp_path / "here.log").read_text()
-    # A pair that is deleted loses its carrier first: the reason is what is seen first.
-    down = [log.count(f"there/dsl: down: dsl0: {reason}") for reason in ("no such interface", "no carrier")]
-    assert sum(down) == 1, log
+    # A pair that is deleted loses its carrier first: where that is seen, it is what the path is said to be down by.
+    assert log.count("there/dsl: down: dsl0: no ") == 1, log
+    assert log.count("dsl0: no such interface") == 1, log

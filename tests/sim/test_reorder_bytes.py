@@ -8,6 +8,7 @@ from simulating import link, simulate, udp
 from mpsim.metrics import percentiles
 
 TUNNEL = {"scheduler": "round-robin", "congestion": "none", "reorder": {"mode": "timeout", "timeout": "400ms"}}
+PLACE = ("tunnel", "inbound", "reorder_bytes")
 
 
 def held(*delays: str) -> dict[str, float]:
@@ -17,9 +18,6 @@ def held(*delays: str) -> dict[str, float]:
     series = [value for when, entity, way, metric, value in result.rows if (entity, way, metric) == PLACE and when >= 1]
     assert row == percentiles(series, 50, 95, 99)
     return row
-
-
-PLACE = ("tunnel", "inbound", "reorder_bytes")
 
 
 def test_every_other_packet_waits_for_the_slower_link() -> None:
