@@ -5,8 +5,8 @@ cellular walked together, and the generated links that are shipped (mobile_sets.
 system, with queues of 1000 packets and 20, 28 and 35 ms one way. Beside them the best single link, and the oracle,
 which is the sum.
 
-`--world emulation` runs a few cells of it with the kernel's CUBIC and Multipath TCP (mobile_emulated.py), about ten
-minutes.
+`--world emulation` runs a few cells of it with the kernel's CUBIC, BBR and Multipath TCP (mobile_emulated.py), about a
+quarter of an hour.
 """
 
 from __future__ import annotations

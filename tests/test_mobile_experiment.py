@@ -185,6 +185,8 @@ def test_the_worlds_beside_each_other() -> None:
         outcome(ours, LINKS, less, "emulation"),
         outcome(theirs, LINKS, {**CARRIED, "aggregation.inbound.goodput_bps": 4.5e6}, "emulation"),
     ]
+    assert not any("call" in line for line in mobile_emulated.verdict(mobile_emulated.compare(found)))
+    found[1] = outcome(ours, LINKS, {**less, f"flow.{mobile_calls.HEARD}.mos": 3.7}, "emulation")
     rows = mobile_emulated.compare([*found, None])
     assert rows[0]["apart"] == pytest.approx(-0.1)
     assert rows[1]["apart"] is None
@@ -192,13 +194,16 @@ def test_the_worlds_beside_each_other() -> None:
     told = mobile_emulated.verdict(rows)
     assert told[0].startswith("Worlds apart by 10.0 points at most, 7 allowed: not met")
     assert told[1].endswith("mean of the pairs: 1.20: met.")
+    assert told[2] == "A call beside a bulk flow: MOS 3.70, 3.8 wanted: not met."
     assert "sudo mpsim experiment mobile --world emulation" in mobile_emulated.verdict(rows[1:])[0]
     assert len(mobile_emulated.cells_of(rows)[0]) == len(mobile_emulated.HEADINGS)
 
 
 def test_the_emulated_cells_are_few_and_right(nothing_recorded: Path, tmp_path: Path) -> None:
     trials = mobile_emulated.trials_of(mobile_emulated.FULL, ["emulation"], tmp_path)
-    assert len(trials) == 8
+    assert len(trials) == 10
+    assert [trial.scenario.flow[0].congestion for trial in trials].count(runs.BBR) == 1
+    assert [len(trial.scenario.flow) for trial in trials] == [1] * 9 + [1 + len(mobile_calls.BESIDE)]
     for trial in trials:
         assert len(trial.scenario.link) == 2
         # What the portal reads is what is written here.
