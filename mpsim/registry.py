@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 T = TypeVar("T")
 Spec = str | Mapping[str, Any]
@@ -30,7 +30,8 @@ Base = type[T] | str | Callable[[], type[T]]
 
 _FILE_SPEC = re.compile(r"(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)")
 _PARAMETER_LINE = re.compile(r"\s+(\w+): (.+)")
-# What a TOML value may be where the default is of this kind; other kinds (None above all) take anything.
+# What a TOML value may be where the default is of this kind, or, where it is None, the annotation names that kind; any
+# other takes anything.
 _KINDS: Mapping[type, tuple[type, ...]] = {
     bool: (bool,),
     int: (int,),
@@ -255,17 +256,37 @@ def _parameter_problems(found: type, given: Mapping[str, Any]) -> list[str]:
     problems = [unknown("parameter", key, known) for key in given if key not in known]
     for key, value in given.items():
         if key in known:
-            problems += _type_problem(key, value, known[key]) or _range_problem(found, key, value, known[key])
+            problems += _type_problem(found, key, value, known[key]) or _range_problem(found, key, value, known[key])
     return problems
 
 
-def _type_problem(key: str, value: Any, default: Any) -> Sequence[str]:
+def _type_problem(found: type, key: str, value: Any, default: Any) -> Sequence[str]:
     if isinstance(value, float) and not math.isfinite(value):
         return [f"{key} must be finite; given {value}"]
-    wanted = _KINDS.get(type(default))
-    if wanted is None or (isinstance(value, wanted) and isinstance(value, bool) == isinstance(default, bool)):
+    kinds = _annotated_kinds(found, key) if default is None else [type(default)]
+    allowed = [kind for kind in kinds if kind in _KINDS]
+    if not allowed or any(_is_of(value, kind) for kind in allowed):
         return []
-    return [f"{key} must be of the kind {type(default).__name__}, like its default {default!r}; given {value!r}"]
+    told = " or ".join(kind.__name__ for kind in allowed)
+    like = "" if default is None else f", like its default {default!r}"
+    return [f"{key} must be of the kind {told}{like}; given {value!r}"]
+
+
+def _is_of(value: Any, kind: type) -> bool:
+    return isinstance(value, _KINDS[kind]) and isinstance(value, bool) == (kind is bool)
+
+
+def _annotated_kinds(found: type, parameter: str) -> Sequence[type]:
+    """Give the kinds that an annotation such as ``float | None`` names, whether it was evaluated or not."""
+    for ancestor in found.__mro__:
+        own = signature_of(vars(ancestor)["__init__"]).parameters if "__init__" in vars(ancestor) else {}
+        if parameter in own:
+            annotation = own[parameter].annotation
+            if isinstance(annotation, str):
+                names = [name.strip() for name in annotation.split("|")]
+                return [kind for kind in _KINDS if kind.__name__ in names]
+            return get_args(annotation) or [annotation]
+    return []
 
 
 def _range_problem(found: type, key: str, value: Any, default: Any) -> Sequence[str]:

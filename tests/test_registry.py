@@ -127,6 +127,27 @@ def test_problems(shapes: Registry[Shape], tmp_path: Path, spec: str | dict[str,
     assert problem in found[0]
 
 
+@pytest.mark.parametrize("future", ["", "from __future__ import annotations\n"])
+def test_the_annotation_tells_the_kind_where_the_default_is_none(
+    shapes: Registry[Shape], tmp_path: Path, future: str
+) -> None:
+    (tmp_path / "mine.py").write_text(
+        f"{future}from {__name__} import Shape\n\nclass Hollow(Shape):\n"
+        "    def __init__(self, *, wall: float | None = None, count: int = None, other=None):\n        pass\n"
+    )
+
+    def check(**parameters: object) -> list[str]:
+        return shapes.check({"name": "mine.py:Hollow", **parameters}, tmp_path)
+
+    assert check(wall=1, count=1, other="any") == check(wall=0.5, other=[]) == []
+    assert check(wall="thick") == ["wall must be of the kind float; given 'thick'"]
+    assert check(wall=True, count=0.5) == [
+        "wall must be of the kind float; given True",
+        "count must be of the kind int; given 0.5",
+    ]
+    assert check(wall=-1) == ["wall must be at least 0; given -1"]
+
+
 def test_nothing_wrong_is_an_empty_list(shapes: Registry[Shape]) -> None:
     assert shapes.check({"name": "circle", "radius": 2}) == []
 
