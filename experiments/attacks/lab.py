@@ -30,7 +30,7 @@ from mpsim.tunnel.datagrams import INITIATION
 PLAN, REPORT = "plan.json", "report.json"
 PORT = 5201  # of iperf3's server
 LEAD = 0.5  # s that an attack goes on before the flow begins, and after it
-DRAIN = 0.3  # s, for what is on its way
+DRAIN = 1.4  # s, for what is on its way, and for tcpdump, which may hold a packet back for a second
 RECORDED = 3000  # frames of each segment
 REKEY_TIMEOUT = 150.0  # s; keys are renewed after 120 s
 OMITTED = 1  # s of a flow that are not measured: slow start
