@@ -16,6 +16,9 @@ from mpsim.tunnel.wire import MICROSECONDS, microseconds
 if TYPE_CHECKING:
     from mpsim.tunnel.security.exchange import Exchange
 
+# Since data came by a path, an answer to a question about it comes with feedback for as long as this (s).
+TOLD_AGAIN = 5.0
+
 
 class Control:
     """Makes the control datagrams of an endpoint, and puts them to what leaves.
@@ -48,6 +51,9 @@ class Control:
         carrier = path if path.up or not eligible else eligible[0]
         if self._fastest and eligible:
             carrier = fastest(eligible, now)
+        self._tell(path, carrier, now)
+
+    def _tell(self, path: Path, carrier: Path, now: float) -> None:
         number = carrier.next_control
         carrier.next_control = number + 1
         self._send(
@@ -63,9 +69,10 @@ class Control:
 
     def answer(self, question: Probe, path: Path, now: float) -> None:
         """Answer a question that came by a path."""
-        # Feedback first: what it does not cover by the time of the reply has been lost before.
-        if self._incoming.receivers[path.index].pending:
-            self.send_feedback(path, now)
+        # Feedback first, and by the same path: what it does not cover by the time of the reply has been lost before.
+        # The last one may be lost, or on a slower path: therefore also where nothing is new.
+        if self._incoming.receivers[path.index].last_data > now - TOLD_AGAIN:
+            self._tell(path, path, now)
         self._probe(path, now, question.number, question.sent_us, FLAG_REPLY)
 
     def send_skips(self, packets: Sequence[tuple[int, int]], now: float) -> None:

@@ -145,7 +145,7 @@ class Endpoint(Boundary):
 
     def probe_size(self, path: int, size: int, now: float) -> None:
         """Ask by path number `path` if an inner packet of `size` bytes gets through; see `answered_sizes`."""
-        number = self._peer.ask(now)
+        number = self._peer.ask(self.paths[path].next_sequence, now)
         self._sized[number] = (path, size)
         if len(self._sized) > MOST_SIZED * len(self.paths):
             del self._sized[next(iter(self._sized))]
@@ -217,7 +217,8 @@ class Endpoint(Boundary):
         if not probe.flags & FLAG_REPLY:
             self._control.answer(probe, path, now)
             return
-        if not self._peer.answered(probe):
+        following = self._peer.answered(probe)
+        if following is None:
             self.rejected["unasked"] += 1
             return
         if self._sized:
@@ -227,7 +228,7 @@ class Endpoint(Boundary):
         rtt = elapsed(microseconds(now), probe.echo_us)
         path.update_rtt(rtt)
         if path.up:
-            self._abandon(path, path.on_probe_answered(now - rtt, now), now)
+            self._abandon(path, path.on_probe_answered(following, now), now)
         elif path.carrier:
             path.come_up(now)
             self._paths_changed(now)
@@ -363,7 +364,7 @@ class Endpoint(Boundary):
             self._control.send_feedback(path, now)
         if path.probe_at() <= now:
             path.probe_sent(now, active=max(path.last_sent, receiver.last_data) > now - ACTIVE)
-            self._control.send_probe(path, self._peer.ask(now), now)
+            self._control.send_probe(path, self._peer.ask(path.next_sequence, now), now)
 
 
 def pump(

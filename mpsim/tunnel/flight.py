@@ -85,10 +85,10 @@ class Flight:
             self.lost_at = NEVER
         return acked
 
-    def pass_over(self, before: float) -> None:
-        """Count what was sent before that time (s) as passed over."""
+    def pass_over(self, following: int) -> None:
+        """Count what was sent before that path sequence as passed over."""
         flight = self.sent
-        while flight and flight[0].time < before:
+        while flight and flight[0].path_sequence < following:
             self.missing.append(flight.popleft())
 
     def sift(self, path: RttView, now: float) -> list[Data]:

@@ -300,10 +300,13 @@ class Path(Liveness):
         self._losses.count(0, len(lost))
         self._losses.on_lost(lost[-1].time, self.delivery.delivered, now)
 
-    def on_probe_answered(self, sent_time: float, now: float) -> Sequence[Data]:
-        """Count what was sent before an answered probe as passed over; return what is lost by that."""
+    def on_probe_answered(self, following: int, now: float) -> Sequence[Data]:
+        """Count what was sent before an answered probe as passed over; return what is lost by that.
+
+        following: path sequence of the datagram after the probe. By time alone it could not be told from one before.
+        """
         self.heard(now)
-        self.flight.pass_over(sent_time)
+        self.flight.pass_over(following)
         return self._take_lost(now)
 
     def on_time(self, now: float) -> Sequence[Data]:

@@ -25,13 +25,14 @@ class Peer:
 
     def __init__(self, paths: int) -> None:
         self.epoch: int | None = None
-        self._questions: deque[tuple[int, int]] = deque(maxlen=MOST_QUESTIONS * paths)  # (number, sent_us)
+        # (number, sent_us), and what its path sent next
+        self._questions: deque[tuple[tuple[int, int], int]] = deque(maxlen=MOST_QUESTIONS * paths)
         self._number = 0
 
-    def ask(self, now: float) -> int:
-        """Return the number of a question that leaves now."""
+    def ask(self, following: int, now: float) -> int:
+        """Return the number of a question that leaves now; following: path sequence of what its path sends next."""
         self._number = self._number + 1 & SEQUENCE_MASK
-        self._questions.append((self._number, microseconds(now)))
+        self._questions.append(((self._number, microseconds(now)), following))
         return self._number
 
     @property
@@ -43,22 +44,26 @@ class Peer:
         """Believe no answer to what was asked until now."""
         self._questions.clear()
 
-    def answered(self, answer: Probe) -> bool:
-        """Return whether this answers a question of ours, for the first time."""
-        question = (answer.number, answer.echo_us)
-        if question not in self._questions:
-            return False
+    def answered(self, answer: Probe) -> int | None:
+        """Return what followed the question of ours that this answers for the first time; None: it answers none."""
+        question = self._question(answer)
+        if question is None:
+            return None
         self._questions.remove(question)
-        return True
+        return question[1]
 
     def restarts(self, datagram: Datagram) -> bool:
         """Return whether a datagram of another epoch answers a question of ours: the other end has restarted."""
         if not isinstance(datagram, Probe) or not datagram.flags & FLAG_REPLY:
             return False
-        question = (datagram.number, datagram.echo_us)
-        if question not in self._questions:
+        question = self._question(datagram)
+        if question is None:
             return False
         self._questions.clear()  # its earlier life may have answered the others
         self._questions.append(question)
         self.epoch = datagram.epoch
         return True
+
+    def _question(self, answer: Probe) -> tuple[tuple[int, int], int] | None:
+        key = (answer.number, answer.echo_us)
+        return next((question for question in self._questions if question[0] == key), None)

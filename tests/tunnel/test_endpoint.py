@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -283,6 +284,36 @@ def test_an_end_that_restarts_takes_up_numbers_wherever_they_are(number: int) ->
     pair.run(pair.now + 1.0)
     assert pair.payloads("remote")[-59:] == list(range(1, 60))
     assert not pair.remote.rejected
+
+
+def test_lost_feedback_loses_no_data() -> None:
+    def loses(side: str, path: int, datagram: Datagram, count: int) -> bool:
+        return side == "remote" and isinstance(datagram, Feedback) and pair.now < lossy_until
+
+    lossy_until = 0.0
+    pair = ready(0.01, loses=loses)
+    lossy_until = pair.now + 0.05
+    pair.send(0)
+    pair.run(pair.now + 2.0)
+    path = pair.local.paths[0]
+    assert (path.acked_datagrams, path.lost_datagrams, path.bytes_in_flight) == (1, 0, 0)
+
+
+def test_feedback_of_the_fastest_path_is_repeated_before_an_answer() -> None:
+    pair = ready(0.04, 0.01, tunnel={"feedback": "fastest", "scheduler": "round-robin"})
+    for number in range(60):
+        pair.send(number)
+        pair.run(pair.now + 0.05)
+    pair.run(pair.now + 6.0)
+    told = [one for side, one in pair.carried if side == "remote"]
+    answered = 0
+    for before, answer in pairwise(told):
+        if isinstance(answer, Probe) and answer.flags and isinstance(before, Feedback):
+            assert before.about == before.path == answer.path
+            answered += 1
+    assert answered >= 4
+    assert any(one.about != one.path for one in told if isinstance(one, Feedback))
+    assert [path.lost_datagrams for path in pair.local.paths] == [0, 0]
 
 
 def test_an_answer_that_nobody_asked_for_says_nothing() -> None:

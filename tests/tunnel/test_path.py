@@ -358,6 +358,8 @@ def test_an_answered_probe_passes_over_what_was_sent_before_it() -> None:
     path = bench.path
     path.update_rtt(0.02)
     bench.send(1.0, 2)
-    bench.send(1.1)
-    assert [sent.path_sequence for sent in path.on_probe_answered(1.08, 1.1)] == [0, 1]
+    following = path.next_sequence
+    bench.send(1.0)  # in the same instant, but after it
+    assert [sent.path_sequence for sent in path.on_probe_answered(following, 1.1)] == [0, 1]
     assert path.bytes_in_flight == ON_WIRE
+    assert not path.on_time(1.5)
