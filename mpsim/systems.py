@@ -51,7 +51,7 @@ INGRESS_QUEUE: Mapping[str, Mapping[str, Any]] = {
 _BRAID: Mapping[str, Any] = {
     "scheduler": "greedy",
     "congestion": "recent-rate",
-    "reorder": {"mode": "detect", "timeout": "400ms"},
+    "reorder": {"mode": "detect", "timeout": "600ms"},
     "repair": [
         "retransmit",
         {"name": "reinject", "silence": 0.08, "age": 0.2},
