@@ -149,6 +149,14 @@ def test_a_call_calms_it() -> None:
     assert flow.steady(0.8, 1.5, 0.002) == pytest.approx(35 + 4)
 
 
+def test_beside_a_call_half_of_how_late_feedback_comes_counts() -> None:
+    flow = Flow(delay=0.02, headroom=4, calm=0.5)
+    flow.controller.calls_until = 1.5
+    flow.steady(0.0, 0.8, 0.002)
+    assert flow.steady(0.8, 1.2, 0.002, back=0.04) == pytest.approx(40 + 2)
+    assert flow.steady(1.6, 2.0, 0.002, back=0.04) == pytest.approx(35 + 4)
+
+
 def test_a_burst_counts_whole_and_not_spread_over_the_silence_before_it() -> None:
     flow = Flow(memory=0.2)
     flow.steady(0.0, 1.0, 0.01)

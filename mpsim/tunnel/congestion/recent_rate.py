@@ -10,8 +10,9 @@ Windows from a recent delivery rate are the idea of BBR (draft-ietf-ccwg-bbr) an
 (Winstein et al., NSDI 2013); this rule has neither phases nor a model.
 
 While a call shares the path `delay`, `cut`, `growth` and `headroom` shrink to their `calm` part: a call
-suffers by a queue more than a bulk flow by a smaller window; and a burst is then not counted whole. On a tunnel's only
-path they are twice as large: no packet of another path waits there for what is queued.
+suffers by a queue more than a bulk flow by a smaller window; and a burst is then not counted whole. So small a window has
+no room for what feedback tells late, by a queue on the way back: half of that is added to the interval. On a tunnel's
+only path all four are twice as large: no packet of another path waits there for what is queued.
 
 A queue that stays beyond `cut` proves that the rate has fallen: what was counted before is forgotten. Memory does not
 age while nothing arrives, so that a path that was silent goes on as before; it ages slowly while the window is not
@@ -38,7 +39,7 @@ SILENCE_MEMORY = 1.0  # s
 CALMER = 0.6  # of `calm` where a link serves in bursts: what a call finds waiting there costs it another silence
 CALL_CUT = 0.1  # s, what `cut` is at most while a call shares the path, before its `calm` part is taken
 ALONE = 2.0  # of `delay`, `cut`, `growth` and `headroom` on a tunnel's only path
-HALF = 0.5  # of a silence is what a packet waits for its end in the mean
+HALF = 0.5  # of a silence is what a packet waits for its end in the mean; of late feedback, what calls can stand
 SAMPLES = 4  # in a row that show a queue beyond `delay` end the beginning (as HyStart++, RFC 9406, wants several)
 BASE_AGE = 10.0  # a least round trip older than this (s) is measured anew (BBR's min RTT window)
 OUT_OF_REACH = 1.5  # so is one that no round trip came near for so long (s): the way has become longer
@@ -114,7 +115,8 @@ class RecentRate(CongestionController):
         part = self._part(silence) if calls else usual
         queue = self._queue(sample, sample.rtt)
         standing = self._queues.update(arrived, queue)
-        count = self._count(arrived, sample, self._base + part * self.delay, whole=not calls)
+        late = HALF * max(0.0, sample.rtt - self._base - queue) if calls else 0.0
+        count = self._count(arrived, sample, self._base + part * self.delay + late, whole=not calls)
         allowed = part * min(self.cut, CALL_CUT) if calls else part * self.cut + HALF * silence
         if standing > allowed:
             self._counts = WindowedMax(self.memory)
