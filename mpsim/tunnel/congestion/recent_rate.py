@@ -9,10 +9,10 @@ grows faster than by what `delay` adds in a round trip, as far as the queue lets
 Windows from a recent delivery rate are the idea of BBR (draft-ietf-ccwg-bbr) and, for cellular links, of Sprout
 (Winstein et al., NSDI 2013); this rule has neither phases nor a model.
 
-While a call shares the path `delay`, `cut`, `growth` and `headroom` shrink to their `calm` part: a call
-suffers by a queue more than a bulk flow by a smaller window; and a burst is then not counted whole. So small a window has
-no room for what feedback tells late, by a queue on the way back: half of that is added to the interval. On a tunnel's
-only path all four are twice as large: no packet of another path waits there for what is queued.
+While a call shares the path `delay`, `cut`, `growth` and `headroom` shrink to their `calm` part: a call suffers by a
+queue more than a bulk flow by a smaller window; and a burst is then not counted whole. So small a window has no room
+for what feedback tells late, by a queue on the way back: half of that is added to the interval. On a tunnel's only path
+all four are twice as large: no packet of another path waits there for what is queued.
 
 A queue that stays beyond `cut` proves that the rate has fallen: what was counted before is forgotten. Memory does not
 age while nothing arrives, so that a path that was silent goes on as before; it ages slowly while the window is not
