@@ -42,7 +42,7 @@ BUGS = (
         "window.knows(count)",
         "False",
         7,
-        "silent",
+        "addresses",
     ),
     Bug(
         "the window looks back a little only",

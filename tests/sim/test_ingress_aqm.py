@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from statistics import median
+from statistics import fmean
 
 import pytest
 from simulating import Table, build, links, simulate, tcp
@@ -28,7 +28,8 @@ def test_codel_keeps_the_wait_near_its_target(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(Ingress, "refuses", noting)
     result = run(build(WIRES, tcp(), tunnel={"queue": {"kind": "codel"}}))
-    assert 0.001 < median(waits) < 0.010  # the target is 5 ms; 100 packets that only drop at the tail are 75 ms
+    # The target is 5 ms; 100 packets that only drop at the tail are 75 ms. Half of the packets do not wait at all.
+    assert 0.001 < fmean(waits) < 0.010
     assert result.flow("tcp")["goodput_bps"] > 0.9 * 0.96 * 16e6
     assert result.data["tunnel"]["ingress_drops"] > 0
 
