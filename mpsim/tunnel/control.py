@@ -67,11 +67,11 @@ class Control:
         """Ask a question about a path; padding: bytes that make it as long as what is asked for."""
         self._probe(path, now, number, 0, 0, padding)
 
-    def answer(self, question: Probe, path: Path, now: float) -> None:
-        """Answer a question that came by a path."""
+    def answer(self, question: Probe, path: Path, now: float, *, known: bool = True) -> None:
+        """Answer a question that came by a path; known: by the life of the other end that we have feedback for."""
         # Feedback first, and by the same path: what it does not cover by the time of the reply has been lost before.
         # The last one may be lost, or on a slower path: therefore also where nothing is new.
-        if self._incoming.receivers[path.index].last_data > now - TOLD_AGAIN:
+        if known and self._incoming.receivers[path.index].last_data > now - TOLD_AGAIN:
             self._tell(path, path, now)
         self._probe(path, now, question.number, question.sent_us, FLAG_REPLY)
 

@@ -177,7 +177,8 @@ class Endpoint(Boundary):
     def _admit_epoch(self, datagram: Datagram, path: int, now: float) -> bool:
         """Take the other end's first epoch, or a new one (it has restarted) that answers a question of ours.
 
-        Anything else of another epoch, be it noise or late, is a reason to ask, and not more.
+        Anything else of another epoch, be it noise or late, is a reason to ask, and not more. But a question is
+        answered: two ends that each took a late datagram of the other's last life for its first would ask for ever.
         """
         if self._peer.epoch is None:
             self._peer.epoch = datagram.epoch
@@ -186,6 +187,8 @@ class Endpoint(Boundary):
             self.incoming.restart()
             return True
         asked = self.paths[path]
+        if isinstance(datagram, Probe) and not datagram.flags & FLAG_REPLY and datagram.path == path:
+            self._control.answer(datagram, asked, now, known=False)
         if asked.carrier and now - asked.last_probe >= PROBE_AGAIN:
             asked.next_probe = now
             self._alarm = min(self._alarm, now)

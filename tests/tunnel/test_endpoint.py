@@ -328,6 +328,19 @@ def test_an_answer_that_nobody_asked_for_says_nothing() -> None:
     assert pair.local.rejected["unasked"] == 2
 
 
+def test_two_ends_that_took_a_late_datagram_of_the_other_s_last_life_for_its_first_find_each_other() -> None:
+    pair = ready(0.01)
+    for side, epoch in (("local", 11), ("remote", 12)):
+        pair.restart(side, epoch)
+    for side, past in (("local", 2), ("remote", 1)):
+        pair.ends[side].receive_datagram(Probe(past, 0, 900, 0, 12345, 1, 0, 0), 0, pair.now)
+    pair.run(pair.now + 1.0)
+    pair.send("anew")
+    pair.send("anew", side="remote")
+    pair.run(pair.now + 1.0)
+    assert pair.payloads("remote")[-1:] == pair.payloads("local")[-1:] == ["anew"]
+
+
 def test_a_clock_that_leaps_tells_no_round_trip_time() -> None:
     pair = ready(0.01)
     pair.send(0)
