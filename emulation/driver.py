@@ -22,7 +22,7 @@ from typing import Any
 from emulation import addresses as at
 from emulation import mptcp, netem
 from emulation.calls import CallFlow
-from emulation.capturing import Capture, clock_offset
+from emulation.capturing import HELD_BACK, Capture, clock_offset
 from emulation.echoed import EchoFlow
 from emulation.machine import Load, Snapshot, is_stopped, snapshot
 from emulation.poisson import is_replayed
@@ -37,9 +37,7 @@ from mpsim.scenario import Scenario
 from mpsim.units import BITS_PER_BYTE
 
 RECORDS = "records"
-# After the last flow has ended: what is on its way may still arrive, and tcpdump writes out what it holds
-# only when its buffer is full or a second has passed.
-DRAIN = (1.4, 4.0)  # s, at least and at most
+DRAIN = (HELD_BACK, 4.0)  # s after the last flow has ended, at least and at most: what is on its way may still arrive
 CHECK_INTERVAL = 0.1  # s between two looks whether all programs live and run
 
 

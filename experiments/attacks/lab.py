@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from emulation.capturing import HELD_BACK
 from emulation.machine import Load, snapshot
 from emulation.program import READY
 from emulation.waiting import wait_for_line, wait_until
@@ -30,7 +31,6 @@ from mpsim.tunnel.datagrams import INITIATION
 PLAN, REPORT = "plan.json", "report.json"
 PORT = 5201  # of iperf3's server
 LEAD = 0.5  # s that an attack goes on before the flow begins, and after it
-DRAIN = 1.4  # s, for what is on its way, and for tcpdump, which may hold a packet back for a second
 RECORDED = 3000  # frames of each segment
 REKEY_TIMEOUT = 150.0  # s; keys are renewed after 120 s
 OMITTED = 1  # s of a flow that are not measured: slow start
@@ -142,7 +142,7 @@ class Lab:
             with self._attacking(attack, rate, heard, sent):
                 goodput = self.flow()
             idle = Load.between(begin, snapshot({})).idle
-            time.sleep(DRAIN)
+            time.sleep(HELD_BACK)
         found, said = inner(captures), answers(heard_back)
         for path in (*captures.values(), *heard_back):
             path.unlink()
